@@ -1,0 +1,20 @@
+// Package compare reads what a model's outputs mean and says how two answers
+// to the same input differ.
+package compare
+
+// Prediction is an output once it has been read: a class with its
+// probabilities, or a value.
+type Prediction struct {
+	Class         int       // index of the top class; -1 for a value
+	Confidence    float64   // probability of the top class; NaN where unknown
+	Probabilities []float64 // nil where the output holds none
+	Value         float64   // regression; NaN otherwise
+}
+
+// Delta is how two answers to the same input differ.
+type Delta struct {
+	Agree   bool    // same top class, or values within tolerance
+	JS      float64 // Jensen-Shannon distance of the probabilities, base 2, 0..1; NaN without probabilities
+	MaxAbs  float64 // largest absolute difference of raw output elements
+	MeanAbs float64 // mean absolute difference of raw output elements
+}
