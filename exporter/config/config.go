@@ -1,0 +1,209 @@
+// Package config is the user's YAML: strict, with defaults, checked before
+// anything starts. An error names the file, the line, the field and the fix.
+package config
+
+import (
+	"time"
+
+	"github.com/alecthomas/units"
+	"github.com/prometheus/common/model"
+)
+
+// Config is the whole file.
+type Config struct {
+	// Listen is the address of the proxy that clients talk to.
+	Listen string `yaml:"listen"`
+	// Upstream is the model server's base URL.
+	Upstream string `yaml:"upstream"`
+
+	Sampling   Sampling   `yaml:"sampling"`
+	Queue      Queue      `yaml:"queue"`
+	Evaluation Evaluation `yaml:"evaluation"`
+	Runtime    Runtime    `yaml:"onnxruntime"`
+	Labels     Labels     `yaml:"labels"`
+	Models     []Model    `yaml:"models"`
+
+	// Discover watches models that are not listed: request metrics at once,
+	// drift against a provisional reference.
+	Discover Discover `yaml:"discover"`
+}
+
+// Sampling says which requests are recorded.
+type Sampling struct {
+	Rate      float64 `yaml:"rate"`       // 0..1
+	KeyHeader string  `yaml:"key_header"` // the cohort key; the request id or a digest of the body where absent
+	Salt      string  `yaml:"salt"`       // same salt, same cohort
+}
+
+// Queue bounds what waits for the shadow.
+type Queue struct {
+	MaxBytes  Bytes `yaml:"max_bytes"`
+	BodyLimit Bytes `yaml:"body_limit"` // a longer body is not recorded, but counted
+}
+
+// Evaluation is when conclusions are drawn, and at what rate of false alarms.
+type Evaluation struct {
+	Interval   Duration `yaml:"interval"`    // between evaluations
+	Window     int      `yaml:"window"`      // samples a feature that exact statistics are taken over
+	RecentSpan Duration `yaml:"recent_span"` // of rates, latency and agreement
+	Tick       Duration `yaml:"tick"`        // of the sequential detectors
+	FalseAlarm Duration `yaml:"false_alarm"` // mean time between false alarms of one model
+	Replicas   int      `yaml:"replicas"`    // gnomons that watch this model; the stated rate holds for all of them together
+	StaleAfter Duration `yaml:"stale_after"` // without a record
+	MaxModels  int      `yaml:"max_models"`  // model and version pairs watched at once
+}
+
+// Runtime is where ONNX Runtime is and how it is run.
+type Runtime struct {
+	Library   string `yaml:"library"`    // path; found by itself where empty
+	InProcess bool   `yaml:"in_process"` // run engines here, not in a child process (a crash then ends gnomon)
+}
+
+// Labels bounds what waits for late labels.
+type Labels struct {
+	TTL        Duration `yaml:"ttl"`
+	MaxPending int      `yaml:"max_pending"`
+	Window     int      `yaml:"window"` // labelled predictions that accuracy is taken over
+}
+
+// Discover is for models that the file does not list.
+type Discover struct {
+	Enabled     bool `yaml:"enabled"`
+	Provisional int  `yaml:"provisional_records"` // records that make the provisional reference
+}
+
+// Model is one model to watch.
+type Model struct {
+	Name    string `yaml:"name"`
+	Version string `yaml:"version"` // only this version, where set
+
+	Reference Reference `yaml:"reference"`
+	Output    Output    `yaml:"output"`
+	Shadows   []Shadow  `yaml:"shadows"`
+	Identity  Identity  `yaml:"identity"`
+}
+
+// Reference is the sample of what the model should see.
+type Reference struct {
+	File    string   `yaml:"file"`    // .csv, .csv.gz, .tsv, .jsonl, .parquet, or a profile.json
+	Label   string   `yaml:"label"`   // column with the truth
+	Exclude []string `yaml:"exclude"` // columns that are no input
+}
+
+// Output says what the model's answer means.
+type Output struct {
+	Kind    string   `yaml:"kind"`    // classification, regression
+	Name    string   `yaml:"name"`    // which output; the first where empty
+	Softmax string   `yaml:"softmax"` // auto, always, never
+	Classes []string `yaml:"classes"` // names by index
+	// Tolerance is the relative difference up to which two values agree.
+	Tolerance float64 `yaml:"tolerance"`
+}
+
+// Shadow is one engine beside the primary.
+type Shadow struct {
+	Name      string   `yaml:"name"`
+	Role      string   `yaml:"role"` // twin, candidate, baseline, reference-precision
+	Model     string   `yaml:"model"`
+	Digest    string   `yaml:"digest"` // sha256:hex that the file must have
+	Providers []string `yaml:"providers"`
+	MaxBatch  int      `yaml:"max_batch"`
+	Sessions  int      `yaml:"sessions"`
+}
+
+// Identity is the slow probe of golden inputs through the primary.
+type Identity struct {
+	Interval Duration `yaml:"interval"` // 0: off
+	Inputs   int      `yaml:"inputs"`   // golden inputs, from the reference's first rows
+}
+
+// Default is what an empty file means.
+func Default() Config {
+	return Config{
+		Listen:   ":8080",
+		Sampling: Sampling{Rate: 1, KeyHeader: "X-Request-Id"},
+		Queue:    Queue{MaxBytes: 64 << 20, BodyLimit: 8 << 20},
+		Evaluation: Evaluation{
+			Interval: Duration(10 * time.Second), Window: 2000, RecentSpan: Duration(5 * time.Minute),
+			Tick: Duration(time.Minute), FalseAlarm: Duration(30 * 24 * time.Hour), Replicas: 1,
+			StaleAfter: Duration(10 * time.Minute), MaxModels: 16,
+		},
+		Labels:   Labels{TTL: Duration(24 * time.Hour), MaxPending: 200_000, Window: 2000},
+		Discover: Discover{Enabled: true, Provisional: 1000},
+	}
+}
+
+// modelDefaults fills what a listed model leaves out.
+func modelDefaults(m *Model) {
+	if m.Output.Kind == "" {
+		m.Output.Kind = "classification"
+	}
+	if m.Output.Softmax == "" {
+		m.Output.Softmax = "auto"
+	}
+	if m.Output.Tolerance == 0 {
+		m.Output.Tolerance = 1e-3
+	}
+	if m.Identity.Inputs == 0 {
+		m.Identity.Inputs = 16
+	}
+	for i := range m.Shadows {
+		s := &m.Shadows[i]
+		if s.Role == "" {
+			s.Role = "twin"
+		}
+		if s.Name == "" {
+			s.Name = s.Role
+		}
+		if len(s.Providers) == 0 {
+			s.Providers = []string{"cpu"}
+		}
+		if s.MaxBatch == 0 {
+			s.MaxBatch = 64
+		}
+		if s.Sessions == 0 {
+			s.Sessions = 1
+		}
+	}
+}
+
+// Duration is a time.Duration that YAML writes as Prometheus does: 30s, 5m,
+// 1h30m, 30d.
+type Duration time.Duration
+
+// UnmarshalText reads "90s", "1h30m", "30d".
+func (d *Duration) UnmarshalText(b []byte) error {
+	if string(b) == "0" {
+		*d = 0
+		return nil
+	}
+	v, err := model.ParseDuration(string(b))
+	if err != nil {
+		return err
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// MarshalText writes what UnmarshalText reads.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(model.Duration(d).String()), nil }
+
+// Bytes is a size that YAML writes as 64MiB.
+type Bytes int64
+
+// UnmarshalText reads "64MiB", "512KiB", or a plain number of bytes.
+func (n *Bytes) UnmarshalText(b []byte) error {
+	v, err := units.ParseBase2Bytes(string(b))
+	if err != nil {
+		if plain, perr := units.ParseStrictBytes(string(b) + "B"); perr == nil {
+			*n = Bytes(plain)
+			return nil
+		}
+		return err
+	}
+	*n = Bytes(v)
+	return nil
+}
+
+// MarshalText writes what UnmarshalText reads.
+func (n Bytes) MarshalText() ([]byte, error) { return []byte(units.Base2Bytes(n).String()), nil }

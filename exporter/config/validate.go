@@ -1,0 +1,147 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+func structTypes() []reflect.Type {
+	return []reflect.Type{
+		reflect.TypeFor[Config](), reflect.TypeFor[Sampling](), reflect.TypeFor[Queue](), reflect.TypeFor[Evaluation](),
+		reflect.TypeFor[Runtime](), reflect.TypeFor[Labels](), reflect.TypeFor[Discover](), reflect.TypeFor[Model](),
+		reflect.TypeFor[Reference](), reflect.TypeFor[Output](), reflect.TypeFor[Shadow](), reflect.TypeFor[Identity](),
+	}
+}
+
+// checker collects faults.
+type checker struct{ faults []*Error }
+
+func (c *checker) that(ok bool, field, fix, what string, args ...any) {
+	if !ok {
+		c.faults = append(c.faults, &Error{Field: field, What: fmt.Sprintf(what, args...), Fix: fix})
+	}
+}
+
+func (c *checker) oneOf(field, got string, allowed ...string) {
+	c.that(slices.Contains(allowed, got), field, "write one of: "+strings.Join(allowed, ", "), "%q is not known", got)
+}
+
+func (c *checker) positive(field string, v int) {
+	c.that(v > 0, field, "write a whole number above 0", "is %d", v)
+}
+
+func (c *checker) duration(field string, v, least Duration) {
+	c.that(v >= least, field, fmt.Sprintf("write a duration of at least %v, such as 30s, 5m or 30d", time.Duration(least)), "is %v", time.Duration(v))
+}
+
+// faults is every fault of the configuration, in the order of the file.
+func (c *Config) faults() []*Error {
+	k := &checker{}
+	c.checkWire(k)
+	c.checkEvaluation(k)
+	k.duration("labels.ttl", c.Labels.TTL, Duration(time.Second))
+	k.positive("labels.max_pending", c.Labels.MaxPending)
+	k.that(c.Labels.Window >= 30, "labels.window", "write at least 30", "is %d, too few for an interval", c.Labels.Window)
+	k.that(c.Discover.Provisional >= 200, "discover.provisional_records", "write at least 200", "is %d, too few for a reference", c.Discover.Provisional)
+	seen := map[string]int{}
+	for i := range c.Models {
+		m := &c.Models[i]
+		id := m.Name + "\x00" + m.Version
+		if first, dup := seen[id]; dup {
+			k.that(false, fmt.Sprintf("models[%d].name", i), "give it another name or version, or merge the two", "%q is listed twice (first as models[%d])", m.Name, first)
+		}
+		seen[id] = i
+		m.check(k, fmt.Sprintf("models[%d]", i))
+	}
+	return k.faults
+}
+
+func (c *Config) checkWire(k *checker) {
+	_, _, err := net.SplitHostPort(c.Listen)
+	k.that(err == nil, "listen", "write host:port or :port, such as :8080", "%q is not an address", c.Listen)
+	u, err := url.Parse(c.Upstream)
+	k.that(err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "", "upstream",
+		"write the model server's base URL, such as http://127.0.0.1:8000", "%q is not an HTTP URL", c.Upstream)
+	k.that(c.Sampling.Rate >= 0 && c.Sampling.Rate <= 1, "sampling.rate", "write a share from 0 to 1, such as 0.1", "is %v", c.Sampling.Rate)
+	k.that(c.Queue.MaxBytes >= 1<<20, "queue.max_bytes", "write at least 1MiB", "is %d bytes", c.Queue.MaxBytes)
+	k.that(c.Queue.BodyLimit > 0 && c.Queue.BodyLimit <= c.Queue.MaxBytes, "queue.body_limit",
+		"write a size above 0 and at most queue.max_bytes", "is %d bytes with a queue of %d", c.Queue.BodyLimit, c.Queue.MaxBytes)
+	if c.Runtime.Library != "" {
+		k.file("onnxruntime.library", c.Runtime.Library)
+	}
+}
+
+func (c *Config) checkEvaluation(k *checker) {
+	e := c.Evaluation
+	k.duration("evaluation.interval", e.Interval, Duration(100*time.Millisecond))
+	k.that(e.Window >= 100 && e.Window <= 10_000, "evaluation.window", "write a number of samples from 100 to 10000", "is %d", e.Window)
+	k.duration("evaluation.recent_span", e.RecentSpan, Duration(time.Second))
+	k.duration("evaluation.tick", e.Tick, Duration(100*time.Millisecond))
+	k.that(e.FalseAlarm >= 100*e.Tick, "evaluation.false_alarm", "write at least 100 times evaluation.tick", "is %v with a tick of %v", time.Duration(e.FalseAlarm), time.Duration(e.Tick))
+	k.positive("evaluation.replicas", e.Replicas)
+	k.duration("evaluation.stale_after", e.StaleAfter, Duration(time.Second))
+	k.positive("evaluation.max_models", e.MaxModels)
+}
+
+func (m *Model) check(k *checker, at string) {
+	k.that(m.Name != "", at+".name", "write the model's name as clients call it in /v2/models/NAME", "is missing")
+	if m.Reference.File != "" {
+		k.file(at+".reference.file", m.Reference.File)
+		k.that(referenceSuffix(m.Reference.File), at+".reference.file", "give a .csv, .csv.gz, .tsv, .jsonl, .parquet file or a profile.json",
+			"%q has no known suffix", m.Reference.File)
+	}
+	k.oneOf(at+".output.kind", m.Output.Kind, "classification", "regression")
+	k.oneOf(at+".output.softmax", m.Output.Softmax, "auto", "always", "never")
+	k.that(m.Output.Tolerance > 0, at+".output.tolerance", "write a relative difference above 0, such as 0.001", "is %v", m.Output.Tolerance)
+	k.that(m.Identity.Interval == 0 || m.Identity.Interval >= Duration(time.Second), at+".identity.interval", "write at least 1s, or 0 for off", "is %v", time.Duration(m.Identity.Interval))
+	k.positive(at+".identity.inputs", m.Identity.Inputs)
+	names := map[string]bool{}
+	for i := range m.Shadows {
+		s := &m.Shadows[i]
+		sat := fmt.Sprintf("%s.shadows[%d]", at, i)
+		k.that(!names[s.Name], sat+".name", "give each shadow of a model a name of its own", "%q is used twice", s.Name)
+		names[s.Name] = true
+		s.check(k, sat)
+	}
+}
+
+func (s *Shadow) check(k *checker, at string) {
+	k.oneOf(at+".role", s.Role, "twin", "candidate", "baseline", "reference-precision")
+	k.that(s.Model != "", at+".model", "write the path of an .onnx file", "is missing")
+	if s.Digest != "" {
+		k.that(regexp.MustCompile(`^sha256:[0-9a-f]{64}$`).MatchString(s.Digest), at+".digest", "write sha256: and 64 hexadecimal digits, as sha256sum prints them", "%q is not a digest", s.Digest)
+	}
+	for i, p := range s.Providers {
+		k.oneOf(fmt.Sprintf("%s.providers[%d]", at, i), p, "cpu", "cuda", "tensorrt", "webgpu", "coreml", "directml")
+	}
+	k.that(s.MaxBatch >= 1 && s.MaxBatch <= 4096, at+".max_batch", "write a number from 1 to 4096", "is %d", s.MaxBatch)
+	k.that(s.Sessions >= 1 && s.Sessions <= 64, at+".sessions", "write a number from 1 to 64", "is %d", s.Sessions)
+}
+
+func (k *checker) file(field, path string) {
+	st, err := os.Stat(path)
+	switch {
+	case os.IsNotExist(err):
+		k.that(false, field, "check the path; relative paths start from the configuration file's folder", "no such file: %s", path)
+	case err != nil:
+		k.that(false, field, "make the file readable for gnomon", "%v", err)
+	default:
+		k.that(!st.IsDir(), field, "name a file, not a folder", "%s is a folder", path)
+	}
+}
+
+func referenceSuffix(path string) bool {
+	for _, s := range []string{".csv", ".csv.gz", ".tsv", ".tsv.gz", ".jsonl", ".jsonl.gz", ".parquet", ".json"} {
+		if strings.HasSuffix(path, s) {
+			return true
+		}
+	}
+	return false
+}
