@@ -3,10 +3,13 @@
 package config
 
 import (
+	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/alecthomas/units"
 	"github.com/prometheus/common/model"
+	"go.yaml.in/yaml/v3"
 )
 
 // Config is the whole file.
@@ -171,39 +174,44 @@ func modelDefaults(m *Model) {
 // 1h30m, 30d.
 type Duration time.Duration
 
-// UnmarshalText reads "90s", "1h30m", "30d".
-func (d *Duration) UnmarshalText(b []byte) error {
-	if string(b) == "0" {
+// UnmarshalYAML reads "90s", "1h30m", "30d"; 0 is zero.
+func (d *Duration) UnmarshalYAML(n *yaml.Node) error {
+	if n.Value == "0" {
 		*d = 0
 		return nil
 	}
-	v, err := model.ParseDuration(string(b))
+	v, err := model.ParseDuration(n.Value)
 	if err != nil {
-		return err
+		return scalarError(n, "is no duration", "a duration such as 30s, 5m or 30d")
 	}
 	*d = Duration(v)
 	return nil
 }
 
-// MarshalText writes what UnmarshalText reads.
-func (d Duration) MarshalText() ([]byte, error) { return []byte(model.Duration(d).String()), nil }
+// MarshalYAML writes what UnmarshalYAML reads.
+func (d Duration) MarshalYAML() (any, error) { return model.Duration(d).String(), nil }
 
 // Bytes is a size that YAML writes as 64MiB.
 type Bytes int64
 
-// UnmarshalText reads "64MiB", "512KiB", or a plain number of bytes.
-func (n *Bytes) UnmarshalText(b []byte) error {
-	v, err := units.ParseBase2Bytes(string(b))
-	if err != nil {
-		if plain, perr := units.ParseStrictBytes(string(b) + "B"); perr == nil {
-			*n = Bytes(plain)
-			return nil
-		}
-		return err
+// UnmarshalYAML reads "64MiB", "512KiB", or a plain number of bytes.
+func (b *Bytes) UnmarshalYAML(n *yaml.Node) error {
+	if plain, err := strconv.ParseInt(n.Value, 10, 64); err == nil {
+		*b = Bytes(plain)
+		return nil
 	}
-	*n = Bytes(v)
+	v, err := units.ParseBase2Bytes(n.Value)
+	if err != nil {
+		return scalarError(n, "is no size", "a size such as 64MiB or a number of bytes")
+	}
+	*b = Bytes(v)
 	return nil
 }
 
-// MarshalText writes what UnmarshalText reads.
-func (n Bytes) MarshalText() ([]byte, error) { return []byte(units.Base2Bytes(n).String()), nil }
+// MarshalYAML writes what UnmarshalYAML reads.
+func (b Bytes) MarshalYAML() (any, error) { return units.Base2Bytes(b).String(), nil }
+
+// scalarError is a yaml.TypeError, so that yaml joins it with its own.
+func scalarError(n *yaml.Node, what, fix string) error {
+	return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: %q %s; fix: write %s", n.Line, n.Value, what, fix)}}
+}

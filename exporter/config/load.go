@@ -125,6 +125,9 @@ func decodeErrors(name string, err error) error {
 	for _, msg := range te.Errors {
 		line, what := splitLine(msg)
 		e := &Error{File: name, Line: line, What: what, Fix: "see the configuration reference in docs/configuration.md"}
+		if w, fix, ok := strings.Cut(what, "; fix: "); ok {
+			e.What, e.Fix = w, fix
+		}
 		if m := unknownField().FindStringSubmatch(what); m != nil {
 			e.Field, e.What = m[1], "unknown field"
 			e.Fix = "remove it, or write one of: " + strings.Join(fieldNames(m[2]), ", ")
