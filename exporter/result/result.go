@@ -61,6 +61,10 @@ type Model struct {
 	Performance *Performance `json:"performance,omitempty"`
 	Identity    *Identity    `json:"identity,omitempty"`
 	Freshness   Freshness    `json:"freshness"`
+
+	Digest     string     `json:"digest,omitempty"` // of the registered model's file: the twin's, else the first shadow's
+	Changes    uint64     `json:"changes"`          // of what the primary serves, since start
+	LastChange *time.Time `json:"last_change,omitempty"`
 }
 
 // Verdict is what a person reads first.
@@ -126,6 +130,8 @@ type Feature struct {
 	ChiSquare       *float64 `json:"chi2,omitempty"`
 	ChiSquarePValue *float64 `json:"chi2_pvalue,omitempty"`
 
+	DesignEffect *float64 `json:"design_effect,omitempty"`
+
 	Evidence  float64 `json:"evidence"`  // of the e-detector
 	Threshold float64 `json:"threshold"` // at which it alarms
 	Alarms    uint64  `json:"alarms"`    // since start
@@ -151,6 +157,9 @@ type Shadow struct {
 	Up       bool   `json:"up"`
 	Error    string `json:"error,omitempty"` // why it is not
 	Restarts uint64 `json:"restarts"`
+
+	RestartsByReason map[string]uint64 `json:"restarts_by_reason,omitempty"`
+	LoadSeconds      *float64          `json:"load_seconds,omitempty"`
 
 	Inferences    uint64   `json:"inferences"`
 	Failures      uint64   `json:"failures"`
@@ -182,6 +191,20 @@ type Performance struct {
 	Alarm       bool         `json:"alarm"` // the sequential test found a drop
 	Confusion   Confusion    `json:"confusion"`
 	Calibration *Calibration `json:"calibration,omitempty"`
+
+	// Since start, for counters that a fleet can add up.
+	ConfusionTotal    Confusion          `json:"confusion_total"`
+	LabelClasses      map[string]uint64  `json:"label_classes"`
+	CalibrationTotals []CalibrationTotal `json:"calibration_totals"`
+}
+
+// CalibrationTotal is one equal-width confidence bin since start.
+type CalibrationTotal struct {
+	Lower      float64 `json:"lower"`
+	Upper      float64 `json:"upper"`
+	Count      uint64  `json:"count"`
+	Correct    uint64  `json:"correct"`
+	Confidence float64 `json:"confidence"` // sum
 }
 
 // Interval is an estimate with its confidence interval.
@@ -203,7 +226,7 @@ type Confusion struct {
 
 // Calibration says how far confidence and accuracy agree.
 type Calibration struct {
-	ECEEqualWidth float64          `json:"ece_equal_width"`
+	ECEEqualWidth *float64         `json:"ece_equal_width,omitempty"`
 	ECEEqualMass  *float64         `json:"ece_equal_mass,omitempty"`
 	ECEDebiased   *float64         `json:"ece_debiased,omitempty"`
 	MCE           *float64         `json:"mce,omitempty"`
