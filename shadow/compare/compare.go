@@ -2,6 +2,8 @@
 // to the same input differ.
 package compare
 
+import "github.com/gnomon-dev/gnomon/shadow/tensor"
+
 // Prediction is an output once it has been read: a class with its
 // probabilities, or a value.
 type Prediction struct {
@@ -17,4 +19,11 @@ type Delta struct {
 	JS      float64 // Jensen-Shannon distance of the probabilities, base 2, 0..1; NaN without probabilities
 	MaxAbs  float64 // largest absolute difference of raw output elements
 	MeanAbs float64 // mean absolute difference of raw output elements
+}
+
+// Answer is one model's answer to one input: what it means, and the raw
+// outputs that it was read from.
+type Answer struct {
+	Prediction Prediction
+	Outputs    []tensor.Tensor
 }
