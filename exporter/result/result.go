@@ -115,8 +115,9 @@ type Feature struct {
 	Reason   string    `json:"reason"`
 	Since    time.Time `json:"since,omitzero"` // of the present alarm
 
-	Samples int   `json:"samples"` // in the window
-	Bins    []Bin `json:"bins"`
+	Samples int      `json:"samples"`        // in the window
+	Mean    *float64 `json:"mean,omitempty"` // of the window's finite values
+	Bins    []Bin    `json:"bins"`
 
 	KS              *float64 `json:"ks,omitempty"`
 	KSPValue        *float64 `json:"ks_pvalue,omitempty"`
