@@ -25,7 +25,7 @@ work=$(mktemp -d "$dir/.fetch.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 (cd "$work" && npm pack --silent --ignore-scripts "onnxruntime-node@$version" >/dev/null)
 tarball="$work/onnxruntime-node-$version.tgz"
-got=$(openssl dgst -sha512 -binary "$tarball" | openssl base64 -A)
+got=$(node -e 'const c=require("crypto"),f=require("fs");process.stdout.write(c.createHash("sha512").update(f.readFileSync(process.argv[1])).digest("base64"))' "$tarball")
 if [ "$got" != "$integrity" ]; then
   echo "onnxruntime: digest of onnxruntime-node@$version is sha512-$got, want sha512-$integrity" >&2
   exit 1
