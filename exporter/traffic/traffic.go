@@ -1,0 +1,239 @@
+// Package traffic counts what passes the tap: requests by outcome, latency,
+// drops and oddities. It is the only part of gnomon that the request path
+// writes to, so it takes no lock that anything slow holds, and it cannot
+// panic into a handler.
+package traffic
+
+import (
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/gnomon-dev/gnomon/exporter/record"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// overflow is the model label of models beyond the bound: their names come
+// from clients and must not become series without end.
+const overflow = "_other"
+
+// Traffic implements what the taps report to. Safe for concurrent use.
+type Traffic struct {
+	requests  *prometheus.CounterVec
+	duration  *prometheus.HistogramVec
+	inFlight  prometheus.Gauge
+	sampled   *prometheus.CounterVec
+	dropped   map[string]prometheus.Counter
+	anomalies map[string]prometheus.Counter
+
+	now   func() time.Time
+	start time.Time
+	span  time.Duration
+	limit int
+
+	mu     sync.RWMutex
+	models map[string]*model
+}
+
+// Settings is what a Traffic is made of.
+type Settings struct {
+	Registerer prometheus.Registerer
+	Now        func() time.Time
+	Span       time.Duration // of recent rates and quantiles
+	MaxModels  int
+	Reasons    []string // of drops
+	Kinds      []string // of payload anomalies
+}
+
+// model is one model's series, looked up once.
+type model struct {
+	version string
+	recent  *recent
+	sampled prometheus.Counter
+	taps    map[string]*tapSeries
+}
+
+type tapSeries struct {
+	outcomes [5]prometheus.Counter
+	duration prometheus.Observer
+}
+
+// New registers the metrics and pre-creates every series that is known.
+func New(s Settings) *Traffic {
+	t := &Traffic{now: s.Now, start: s.Now(), span: s.Span, limit: s.MaxModels, models: map[string]*model{}}
+	t.register(s)
+	return t
+}
+
+func (t *Traffic) register(s Settings) {
+	t.requests = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gnomon_requests_total", Help: "Inference requests at the tap by outcome: success, client_error (the caller's fault), model_error (the model's), infra_error (the server's or the network's), cancelled (the caller left).",
+	}, []string{"model", "model_version", "tap", "outcome"})
+	t.duration = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "gnomon_request_duration_seconds", Help: "Time from the request's arrival at the tap to the end of the response.",
+		Buckets:                        []float64{.001, .0025, .005, .01, .025, .05, .1, .2, .5, 1, 2.5, 5, 10},
+		NativeHistogramBucketFactor:    1.1,
+		NativeHistogramMaxBucketNumber: 160, NativeHistogramMinResetDuration: time.Hour,
+	}, []string{"model", "model_version", "tap"})
+	t.inFlight = prometheus.NewGauge(prometheus.GaugeOpts{Name: "gnomon_requests_in_flight", Help: "Requests between the tap and the model server now."})
+	t.sampled = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gnomon_records_sampled_total", Help: "Requests that were sampled and queued for the monitors.",
+	}, []string{"model", "model_version"})
+	dropped := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gnomon_records_dropped_total", Help: "Sampled requests that were dropped before the monitors, by reason.",
+	}, []string{"reason"})
+	anomalies := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gnomon_payload_anomalies_total", Help: "Oddities of captured payloads by kind; the primary was not disturbed.",
+	}, []string{"kind"})
+	s.Registerer.MustRegister(t.requests, t.duration, t.inFlight, t.sampled, dropped, anomalies)
+	t.dropped = precreate(dropped, s.Reasons)
+	t.anomalies = precreate(anomalies, s.Kinds)
+}
+
+func precreate(v *prometheus.CounterVec, values []string) map[string]prometheus.Counter {
+	out := make(map[string]prometheus.Counter, len(values))
+	for _, x := range append(values, "other") {
+		out[x] = v.WithLabelValues(x)
+	}
+	return out
+}
+
+// Watch makes a model's series exist at 0, and names the version that its
+// requests are counted under from now on.
+func (t *Traffic) Watch(name, version string, taps ...string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	m := t.models[name]
+	if m == nil {
+		m = &model{recent: newRecent(t.span)}
+		t.models[name] = m
+	}
+	if m.taps == nil || m.version != version {
+		m.version, m.taps = version, map[string]*tapSeries{}
+		m.sampled = t.sampled.WithLabelValues(name, version)
+	}
+	for _, tap := range taps {
+		t.tap(m, name, tap)
+	}
+}
+
+// tap is a model's series at one tap; t.mu is held.
+func (t *Traffic) tap(m *model, name, tap string) *tapSeries {
+	s := m.taps[tap]
+	if s == nil {
+		s = &tapSeries{duration: t.duration.WithLabelValues(name, m.version, tap)}
+		for _, o := range record.Outcomes() {
+			s.outcomes[o] = t.requests.WithLabelValues(name, m.version, tap, o.String())
+		}
+		m.taps[tap] = s
+	}
+	return s
+}
+
+// lookup admits a model by name, or the overflow where too many are known or
+// the request did not succeed: a scanner's 404s make no series.
+func (t *Traffic) lookup(name, tap string, o record.Outcome) (*model, *tapSeries) {
+	t.mu.RLock()
+	m := t.models[name]
+	if m != nil {
+		if s := m.taps[tap]; s != nil {
+			t.mu.RUnlock()
+			return m, s
+		}
+	}
+	full := len(t.models) >= t.limit
+	t.mu.RUnlock()
+	if m == nil && (full || o != record.Success) {
+		name = overflow
+	}
+	t.Watch(name, t.Version(name), tap)
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	m = t.models[name]
+	return m, m.taps[tap]
+}
+
+// Version is the version that a model's requests are counted under.
+func (t *Traffic) Version(name string) string {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if m := t.models[name]; m != nil {
+		return m.version
+	}
+	return ""
+}
+
+// Begin counts a request in; the function it returns counts it out.
+func (t *Traffic) Begin() (end func()) {
+	t.inFlight.Inc()
+	return t.inFlight.Dec
+}
+
+// Done is one finished request.
+type Done struct {
+	Tap, Model  string
+	Outcome     record.Outcome
+	Latency     time.Duration
+	TraceParent string
+}
+
+// Request counts a finished request.
+func (t *Traffic) Request(d Done) {
+	m, s := t.lookup(d.Model, d.Tap, d.Outcome)
+	s.outcomes[d.Outcome].Inc()
+	seconds := d.Latency.Seconds()
+	if id := traceID(d.TraceParent); id != "" {
+		s.duration.(prometheus.ExemplarObserver).ObserveWithExemplar(seconds, prometheus.Labels{"trace_id": id})
+	} else {
+		s.duration.Observe(seconds)
+	}
+	m.recent.add(t.now(), seconds, d.Outcome == record.ModelError || d.Outcome == record.InfraError)
+}
+
+// traceID is the trace's id of a W3C traceparent: version-id-parent-flags.
+func traceID(traceparent string) string {
+	if len(traceparent) < 55 || traceparent[2] != '-' || traceparent[35] != '-' {
+		return ""
+	}
+	id := traceparent[3:35]
+	if _, err := strconv.ParseUint(id[:16], 16, 64); err != nil {
+		return ""
+	}
+	return id
+}
+
+// Sampled counts a request that was queued.
+func (t *Traffic) Sampled(name string) {
+	t.mu.RLock()
+	m := t.models[name]
+	t.mu.RUnlock()
+	if m != nil {
+		m.sampled.Inc()
+	}
+}
+
+// Dropped counts a sampled request that was lost, by reason.
+func (t *Traffic) Dropped(reason string) { inc(t.dropped, reason) }
+
+// Anomaly counts an oddity of a payload, by kind.
+func (t *Traffic) Anomaly(kind string) { inc(t.anomalies, kind) }
+
+func inc(m map[string]prometheus.Counter, key string) {
+	c, ok := m[key]
+	if !ok {
+		c = m["other"]
+	}
+	c.Inc()
+}
+
+// Recent is a model's traffic of the last span; ok is false where the model is
+// not known.
+func (t *Traffic) Recent(name string) (r Recent, ok bool) {
+	t.mu.RLock()
+	m := t.models[name]
+	t.mu.RUnlock()
+	if m == nil {
+		return Recent{}, false
+	}
+	return m.recent.stats(t.now(), t.start), true
+}
