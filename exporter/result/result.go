@@ -96,7 +96,8 @@ type Reference struct {
 
 // Requests is the traffic at the tap, over the evaluation's window.
 type Requests struct {
-	Total     map[string]uint64 `json:"total"` // by outcome, since start
+	Total     map[string]uint64 `json:"total"`  // by outcome, since start
+	Recent    uint64            `json:"recent"` // requests in the window
 	PerSecond float64           `json:"per_second"`
 	ErrorRate *float64          `json:"error_ratio,omitempty"`
 	P50       *float64          `json:"p50_seconds,omitempty"`
@@ -232,6 +233,7 @@ type Calibration struct {
 	ECEDebiased   *float64         `json:"ece_debiased,omitempty"`
 	MCE           *float64         `json:"mce,omitempty"`
 	Brier         *float64         `json:"brier,omitempty"`
+	Alarm         bool             `json:"alarm"` // the error is more than a calibrated model would show
 	Bins          int              `json:"bins"`
 	Reliability   []ReliabilityBin `json:"reliability"`
 }

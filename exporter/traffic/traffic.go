@@ -205,9 +205,8 @@ func traceID(traceparent string) string {
 // Sampled counts a request that was queued.
 func (t *Traffic) Sampled(name string) {
 	t.mu.RLock()
-	m := t.models[name]
-	t.mu.RUnlock()
-	if m != nil {
+	defer t.mu.RUnlock()
+	if m := t.models[name]; m != nil {
 		m.sampled.Inc()
 	}
 }
