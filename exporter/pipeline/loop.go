@@ -1,0 +1,80 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+
+	"github.com/gnomon-dev/gnomon/exporter/record"
+)
+
+// Queue is where sampled captures wait. PopBatch blocks for the first, then
+// takes what else is there, up to limit; it returns an error when ctx ends or
+// the queue is closed and empty.
+type Queue interface {
+	PopBatch(ctx context.Context, limit int) ([]*record.Capture, error)
+}
+
+// Loop is everything behind the queue. One goroutine runs it: the monitors
+// need no locks against each other, and more engines, not more loops, are how
+// replay scales.
+type Loop struct {
+	Queue    Queue
+	Decoder  Decoder
+	Replayer Replayer
+	Monitor  Monitor
+	Batch    int // captures taken at once
+
+	// Undecodable is told of each capture that held nothing readable.
+	Undecodable func(*record.Capture, error)
+}
+
+// Run carries captures to the monitors until ctx ends. What is still in the
+// queue then is lost, and that is right: the process is going.
+func (l *Loop) Run(ctx context.Context) error {
+	for {
+		captures, err := l.Queue.PopBatch(ctx, l.Batch)
+		if err != nil {
+			if ctx.Err() != nil || errors.Is(err, context.Canceled) {
+				return nil
+			}
+			return err
+		}
+		l.step(ctx, captures)
+	}
+}
+
+// step is the path of one batch. Captures are released last: records may
+// share their bytes.
+func (l *Loop) step(ctx context.Context, captures []*record.Capture) {
+	defer func() {
+		for _, c := range captures {
+			c.Release()
+		}
+	}()
+	records := l.decode(captures)
+	if len(records) == 0 {
+		return
+	}
+	observations, err := l.Replayer.Replay(ctx, records)
+	if err != nil {
+		return // the context has ended
+	}
+	l.Monitor.Observe(observations)
+}
+
+func (l *Loop) decode(captures []*record.Capture) []record.Record {
+	records := make([]record.Record, 0, len(captures))
+	for _, c := range captures {
+		if c.Records != nil {
+			records = append(records, c.Records...)
+			continue
+		}
+		rows, err := l.Decoder.Decode(c)
+		if err != nil {
+			l.Undecodable(c, err)
+			continue
+		}
+		records = append(records, rows...)
+	}
+	return records
+}
