@@ -83,11 +83,36 @@ type Capture struct {
 	// already decoded (file, push).
 	Records []Record
 
+	// Weight is 1 / the probability that the request was sampled; 0 where
+	// unknown.
+	Weight float64
+	// Charged is how much of Size the source has charged to the queue's budget
+	// already, and gives back on Release.
+	Charged int64
+
 	release func()
 }
 
-// OnRelease sets what gives the capture's buffers back to their pool.
-func (c *Capture) OnRelease(f func()) { c.release = f }
+// Done is one finished inference request as a tap saw it, sampled or not.
+type Done struct {
+	Tap         string
+	Model       string
+	Version     string // from the path; empty where the client named none
+	Outcome     Outcome
+	Status      int
+	Latency     time.Duration
+	TraceParent string
+}
+
+// OnRelease adds what gives the capture's buffers back to their pool; what was
+// added last runs first.
+func (c *Capture) OnRelease(f func()) {
+	if prev := c.release; prev != nil {
+		c.release = func() { f(); prev() }
+		return
+	}
+	c.release = f
+}
 
 // Release gives the capture's buffers back. Safe to call once more.
 func (c *Capture) Release() {
@@ -96,6 +121,9 @@ func (c *Capture) Release() {
 		f()
 	}
 }
+
+// Overhead is the part of Size that no body accounts for.
+const Overhead = captureOverhead
 
 // captureOverhead is what a capture costs beside its bodies: the structure
 // itself, its strings and the queue's slot, rounded up.

@@ -1,0 +1,42 @@
+package queue
+
+import "sync/atomic"
+
+// Budget is a number of bytes that many share. Who acquires gives back.
+// Safe for concurrent use; it never blocks.
+type Budget struct {
+	max  int64
+	used atomic.Int64
+}
+
+// NewBudget returns a budget of max bytes.
+func NewBudget(max int64) *Budget { return &Budget{max: max} }
+
+// Acquire takes n bytes, or none and reports false where they are not there.
+func (b *Budget) Acquire(n int64) bool {
+	if n <= 0 {
+		return true
+	}
+	for {
+		used := b.used.Load()
+		if n > b.max-used {
+			return false
+		}
+		if b.used.CompareAndSwap(used, used+n) {
+			return true
+		}
+	}
+}
+
+// Release gives n bytes back.
+func (b *Budget) Release(n int64) {
+	if n > 0 {
+		b.used.Add(-n)
+	}
+}
+
+// Used is the bytes taken now.
+func (b *Budget) Used() int64 { return b.used.Load() }
+
+// Max is the bytes that there are.
+func (b *Budget) Max() int64 { return b.max }
