@@ -8,10 +8,10 @@ import (
 )
 
 // Queue is where sampled captures wait. PopBatch blocks for the first, then
-// takes what else is there, up to limit; it returns an error when ctx ends or
-// the queue is closed and empty.
+// appends what else is there to dst, up to limit; it returns an error when ctx
+// ends or the queue is closed and empty.
 type Queue interface {
-	PopBatch(ctx context.Context, limit int) ([]*record.Capture, error)
+	PopBatch(ctx context.Context, dst []*record.Capture, limit int) ([]*record.Capture, error)
 }
 
 // Loop is everything behind the queue. One goroutine runs it: the monitors
@@ -31,8 +31,10 @@ type Loop struct {
 // Run carries captures to the monitors until ctx ends. What is still in the
 // queue then is lost, and that is right: the process is going.
 func (l *Loop) Run(ctx context.Context) error {
+	captures := make([]*record.Capture, 0, l.Batch)
 	for {
-		captures, err := l.Queue.PopBatch(ctx, l.Batch)
+		var err error
+		captures, err = l.Queue.PopBatch(ctx, captures[:0], l.Batch)
 		if err != nil {
 			if ctx.Err() != nil || errors.Is(err, context.Canceled) {
 				return nil
