@@ -169,16 +169,8 @@ func (t *Traffic) Begin() (end func()) {
 	return t.inFlight.Dec
 }
 
-// Done is one finished request.
-type Done struct {
-	Tap, Model  string
-	Outcome     record.Outcome
-	Latency     time.Duration
-	TraceParent string
-}
-
 // Request counts a finished request.
-func (t *Traffic) Request(d Done) {
+func (t *Traffic) Request(d record.Done) {
 	m, s := t.lookup(d.Model, d.Tap, d.Outcome)
 	s.outcomes[d.Outcome].Inc()
 	seconds := d.Latency.Seconds()
