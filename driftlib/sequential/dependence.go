@@ -1,0 +1,104 @@
+package sequential
+
+import (
+	"math"
+
+	"github.com/gnomon-dev/gnomon/driftlib"
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+// Tau is by how much dependence in time lengthens a feature's stream: the
+// integrated autocorrelation time of the bins' normal scores z (of their
+// mid-ranks) or of z², whichever is longer. Below 1.1 it is 1, otherwise
+// rounded up to the next quarter. sequence holds the bins row by row, in the
+// order of time (a shuffled one gives 1, and voids the alarms' rate); counts
+// how often each bin occurs.
+func Tau(sequence []int, counts []float64) float64 {
+	total := 0.0
+	for _, c := range counts {
+		total += c
+	}
+	score := make([]float64, len(counts))
+	below := 0.0
+	for j, c := range counts {
+		score[j] = distuv.UnitNormal.Quantile(min(max((below+c/2)/total, 1e-12), 1-1e-12))
+		below += c
+	}
+	z, squared := make([]float64, len(sequence)), make([]float64, len(sequence))
+	for i, j := range sequence {
+		z[i] = score[j]
+		squared[i] = z[i] * z[i]
+	}
+	t := max(driftlib.AutocorrelationTime(z), driftlib.AutocorrelationTime(squared))
+	if t < 1.1 {
+		return 1
+	}
+	return math.Ceil(4*t) / 4
+}
+
+// TauBins is the mean design effect of the bins' counts,
+// sum_j (1 - p_j) tau_j / (B - 1), tau_j the autocorrelation time of "is in bin
+// j": what divides the size of a chi-square statistic of dependent rows (Rao
+// and Scott 1981). 1 where fewer than two bins are occupied.
+func TauBins(sequence []int, counts []float64) float64 {
+	total, occupied := 0.0, 0
+	for _, c := range counts {
+		total += c
+		if c > 0 {
+			occupied++
+		}
+	}
+	if occupied < 2 {
+		return 1
+	}
+	indicator := make([]float64, len(sequence))
+	var sum float64
+	for j, c := range counts {
+		if c == 0 {
+			continue
+		}
+		for i, k := range sequence {
+			indicator[i] = 0
+			if k == j {
+				indicator[i] = 1
+			}
+		}
+		sum += (1 - c/total) * driftlib.AutocorrelationTime(indicator)
+	}
+	return max(sum/float64(occupied-1), 1)
+}
+
+// PSIInterval is a PSI with its bias taken off and its 90 % interval: each end
+// is missed in about 5 %.
+type PSIInterval struct {
+	Value    float64
+	Adjusted float64 // PSI - (B-1)/f, at least 0
+	Lower    float64
+	Upper    float64
+}
+
+// IntervalOfPSI puts an interval around a PSI of n reference and m current
+// rows in B bins, by the noncentral chi-square law of X = PSI f with
+// f = n m / (n + m) / tauBins:
+//
+//	adjusted = max(0, PSI - (B-1)/f)
+//	lower, upper = ((sqrt(X) -/+ q)² - (B-1)) / f, q = 1.6449 sqrt(max(1, tau/tauBins))
+//
+// at least 0. tauBins and tau are 1 for independent rows. Zero observations
+// give an interval from 0 to infinity.
+func IntervalOfPSI(psi, n, m float64, bins int, tauBins, tau float64) PSIInterval {
+	tauBins = max(tauBins, 1)
+	f := n * m / (n + m) / tauBins
+	r := PSIInterval{Value: psi, Upper: math.Inf(1)}
+	if !(f > 0) {
+		return r
+	}
+	b := float64(bins - 1)
+	q := 1.6448536269514722 * math.Sqrt(max(1, tau/tauBins))
+	root := math.Sqrt(psi * f)
+	low := max(root-q, 0)
+	r.Adjusted = max(0, psi-b/f)
+	r.Lower = max(0, (low*low-b)/f)
+	r.Upper = max(0, ((root+q)*(root+q)-b)/f)
+	return r
+}
