@@ -1,0 +1,42 @@
+# gnomon: make help lists the targets.
+SHELL := /bin/bash
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -X main.version=$(VERSION)
+GO ?= go
+
+.PHONY: help deps build run test lint bench fuzz clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+deps: ## fetch ONNX Runtime, pinned and checked by digest (45 MB, once)
+	@shadow/onnx/install.sh
+
+build: ## build bin/gnomon
+	@mkdir -p bin
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/gnomon ./cmd/gnomon
+
+run: deps build ## run the demo: a real model, watched
+	@exec bin/gnomon demo
+
+test: deps ## run every test, with the race detector on the concurrent packages
+	$(GO) vet ./...
+	$(GO) test -race ./exporter/... ./shadow/... ./cmd/...
+	$(GO) test ./driftlib/... ./examples/...
+
+lint: ## formatting and vet
+	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "gofmt wants to change:"; echo "$$out"; exit 1; fi
+	$(GO) vet ./...
+
+bench: deps ## run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./driftlib/... ./shadow/... ./exporter/...
+
+fuzz: ## run every fuzz target for FUZZTIME (default 20s)
+	@for pkg in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$pkg 2>/dev/null | grep '^Fuzz'); do \
+	    echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $${FUZZTIME:-20s} $$pkg || exit 1; \
+	  done; \
+	done
+
+clean: ## remove what was built (not what was fetched)
+	rm -rf bin artifacts
