@@ -1,0 +1,269 @@
+// Package verdict decides whether a sample has drifted from its reference: by
+// the size of the effect AND a p-value adjusted over the features AND enough
+// rows. Any one of them alone cries wolf: at 10,000 rows a side every trifle is
+// significant, at 200 a PSI above 0.1 is chance in a third of all windows.
+//
+// The verdict is for one look at one window. Alarms come from
+// driftlib/sequential: a p-value that is looked at again and again is void.
+package verdict
+
+import (
+	"fmt"
+	"math"
+	"sort"
+
+	"github.com/gnomon-dev/gnomon/driftlib"
+	"github.com/gnomon-dev/gnomon/driftlib/internal/radix"
+	"github.com/gnomon-dev/gnomon/driftlib/profile"
+	"github.com/gnomon-dev/gnomon/driftlib/sequential"
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+// Verdict is the answer for a feature.
+type Verdict string
+
+// The answers.
+const (
+	Drift            Verdict = "drift"
+	NoDrift          Verdict = "no_drift"
+	InsufficientData Verdict = "insufficient_data"
+)
+
+// Severity says how large a drift is.
+type Severity string
+
+// The severities. Major: the lower bound of PSI exceeds Options.Major.
+const (
+	MinorDrift Severity = "minor"
+	MajorDrift Severity = "major"
+)
+
+// Options are the limits of the rule. All are printed with the verdict.
+type Options struct {
+	Alpha   float64 // of the adjusted p-value
+	MinPSI  float64 // of the adjusted PSI
+	MinRows int     // on either side
+	Major   float64 // of the lower bound of PSI
+}
+
+// Defaults are the limits that the rule was measured with.
+func Defaults() Options { return Options{Alpha: .05, MinPSI: .01, MinRows: 30, Major: .1} }
+
+// Sample is the current side of a feature.
+type Sample struct {
+	Counts []float64 // by monitor bin
+	Values []float32 // the finite values of a numeric feature; sorted in place
+}
+
+// Result is what is known of one feature. A statistic that does not apply is
+// NaN.
+type Result struct {
+	Name     string
+	Verdict  Verdict
+	Severity Severity
+	Reason   string
+
+	Reference, Current float64 // rows
+
+	KS, KSPValue, KSAdjusted   float64
+	ChiSquare, ChiSquarePValue float64
+	ChiSquareDoF               int
+	PSI                        sequential.PSIInterval
+	KL, JSDistance             float64
+	Hellinger, TotalVariation  float64
+	Wasserstein                float64 // divided by the reference's standard deviation, at least 1e-3
+	PValue, Adjusted           float64 // of the feature: its tests combined, then adjusted over the features
+}
+
+// Reference is a profile's feature made ready for comparisons. Immutable,
+// safe for concurrent use.
+type Reference struct {
+	Feature *profile.Feature
+	Binner  *profile.Binner
+	Counts  []float64
+	sample  []float32
+}
+
+// NewReference compiles a feature.
+func NewReference(f *profile.Feature) (*Reference, error) {
+	b, err := profile.NewBinner(f)
+	if err != nil {
+		return nil, fmt.Errorf("feature %q: %w", f.Name, err)
+	}
+	r := &Reference{Feature: f, Binner: b, Counts: make([]float64, len(f.Bins))}
+	for i := range f.Bins {
+		r.Counts[i] = float64(f.Bins[i].Count)
+	}
+	for _, v := range f.Sample {
+		r.sample = append(r.sample, float32(v))
+	}
+	return r, nil
+}
+
+// Compare takes all statistics of one feature. Adjust decides.
+func Compare(ref *Reference, s Sample) Result {
+	nan := math.NaN()
+	r := Result{Name: ref.Feature.Name, Reference: float64(ref.Feature.Count), KS: nan, KSPValue: nan, KSAdjusted: nan, ChiSquare: nan, ChiSquarePValue: nan,
+		KL: nan, JSDistance: nan, Hellinger: nan, TotalVariation: nan, Wasserstein: nan, PValue: 1, Adjusted: 1, PSI: sequential.PSIInterval{Value: nan, Adjusted: nan, Lower: nan, Upper: nan}}
+	for _, c := range s.Counts {
+		r.Current += c
+	}
+	if r.Current == 0 {
+		return r
+	}
+	r.binned(ref, s.Counts)
+	if len(s.Values) > 0 && len(ref.sample) > 0 {
+		r.samples(ref, s.Values)
+	}
+	// Two tests of one hypothesis: Bonferroni.
+	r.PValue = r.ChiSquarePValue
+	if !math.IsNaN(r.KSPValue) {
+		r.PValue = min(1, 2*min(r.KSPValue, r.ChiSquarePValue))
+	}
+	return r
+}
+
+func (r *Result) binned(ref *Reference, counts []float64) {
+	f := ref.Feature
+	tens, now := ref.Binner.Rollup(ref.Counts), ref.Binner.Rollup(counts)
+	psi, err := driftlib.PSI(tens, now, driftlib.Floor)
+	if err != nil {
+		return // counts that are none; the caller's rows are 0
+	}
+	r.PSI = sequential.IntervalOfPSI(psi, r.Reference, r.Current, occupied(tens, now), f.TauBins, f.Tau)
+	r.KL, _ = driftlib.KL(tens, now, driftlib.Floor)
+	r.JSDistance, _ = driftlib.JSDistance(ref.Counts, counts)
+	r.Hellinger, _ = driftlib.Hellinger(ref.Counts, counts)
+	r.TotalVariation, _ = driftlib.TotalVariation(ref.Counts, counts)
+	if full, err := driftlib.ChiSquareTest(ref.Counts, counts); err == nil {
+		r.ChiSquare, r.ChiSquareDoF = full.Statistic, full.DoF
+	}
+	// The p-value pools cells of small expected counts and, of dependent rows,
+	// divides by their design effect.
+	if pooled, err := driftlib.ChiSquareTest(driftlib.PoolSmall(ref.Counts, counts, 5)); err == nil {
+		r.ChiSquarePValue = tail(pooled.Statistic/max(f.TauBins, 1), pooled.DoF)
+	}
+}
+
+// tail is the upper tail of chi-square; 1 where there are no degrees of freedom.
+func tail(statistic float64, dof int) float64 {
+	if dof < 1 {
+		return 1
+	}
+	return distuv.ChiSquared{K: float64(dof)}.Survival(statistic)
+}
+
+func occupied(a, b []float64) (n int) {
+	for i := range a {
+		if a[i] > 0 || b[i] > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+func (r *Result) samples(ref *Reference, values []float32) {
+	radix.Float32s(values, nil)
+	n, m := float64(len(ref.sample)), float64(len(values))
+	r.KS = driftlib.KSStatisticSorted(ref.sample, values)
+	if tau := ref.Feature.Tau; tau > 1 {
+		r.KSPValue = driftlib.KSAsymptoticPValue(r.KS, n/tau, m/tau)
+	} else if max(len(ref.sample), len(values)) <= driftlib.ExactKSLimit {
+		r.KSPValue = driftlib.KSExactPValue(r.KS, len(ref.sample), len(values))
+	} else {
+		r.KSPValue = driftlib.KSAsymptoticPValue(r.KS, n, m)
+	}
+	std := 1e-3
+	if ref.Feature.Moments != nil {
+		std = max(std, ref.Feature.Moments.Std)
+	}
+	r.Wasserstein = driftlib.WassersteinSorted(ref.sample, values) / std
+}
+
+// Adjust corrects the features' p-values for their number by Holm's procedure
+// and decides: drift where the adjusted p-value is below Alpha AND the adjusted
+// PSI is at least MinPSI AND both sides have MinRows rows. The results are
+// changed in place.
+func Adjust(results []Result, o Options) {
+	p, ks := make([]float64, len(results)), make([]float64, len(results))
+	for i := range results {
+		p[i], ks[i] = results[i].PValue, results[i].KSPValue
+	}
+	adjusted, ksAdjusted := Holm(p), Holm(ks)
+	for i := range results {
+		results[i].Adjusted, results[i].KSAdjusted = adjusted[i], ksAdjusted[i]
+		results[i].decide(o)
+	}
+}
+
+func (r *Result) decide(o Options) {
+	psi := r.PSI.Adjusted
+	switch {
+	case r.Current < float64(o.MinRows) || r.Reference < float64(o.MinRows):
+		r.Verdict = InsufficientData
+		r.Reason = fmt.Sprintf("%.0f reference and %.0f current rows; a verdict needs %d on both sides", r.Reference, r.Current, o.MinRows)
+	case r.Adjusted < o.Alpha && psi >= o.MinPSI:
+		r.Verdict, r.Severity = Drift, MinorDrift
+		if r.PSI.Lower > o.Major {
+			r.Severity = MajorDrift
+		}
+		r.Reason = fmt.Sprintf("adjusted p %.2g is below %g and PSI, its bias taken off, %.3f [%.3f, %.3f] is at least %g", r.Adjusted, o.Alpha, psi, r.PSI.Lower, r.PSI.Upper, o.MinPSI)
+	case r.Adjusted < o.Alpha:
+		r.Verdict = NoDrift
+		r.Reason = fmt.Sprintf("significant (adjusted p %.2g) but too small to matter: PSI, its bias taken off, %.4f is below %g", r.Adjusted, psi, o.MinPSI)
+	default:
+		r.Verdict = NoDrift
+		r.Reason = fmt.Sprintf("adjusted p %.2g is not below %g", r.Adjusted, o.Alpha)
+	}
+}
+
+// Holm adjusts p-values for their number: the family-wise error is at most
+// alpha where adjusted values below alpha are rejected, whatever the tests have
+// to do with each other. NaN stays NaN and does not count.
+//
+// Source: Holm, "A simple sequentially rejective multiple test procedure",
+// Scand. J. Statistics 6 (1979).
+func Holm(p []float64) []float64 {
+	order := ranked(p)
+	out := nans(len(p))
+	running := 0.0
+	for k, i := range order {
+		running = max(running, min(1, float64(len(order)-k)*p[i]))
+		out[i] = running
+	}
+	return out
+}
+
+// BenjaminiHochberg adjusts p-values to false discovery rates. NaN stays NaN
+// and does not count.
+//
+// Source: Benjamini and Hochberg, J. Royal Stat. Soc. B 57 (1995).
+func BenjaminiHochberg(p []float64) []float64 {
+	order := ranked(p)
+	out := nans(len(p))
+	running := 1.0
+	for k := len(order) - 1; k >= 0; k-- {
+		running = min(running, p[order[k]]*float64(len(order))/float64(k+1))
+		out[order[k]] = running
+	}
+	return out
+}
+
+func ranked(p []float64) []int {
+	var order []int
+	for i, v := range p {
+		if !math.IsNaN(v) {
+			order = append(order, i)
+		}
+	}
+	sort.SliceStable(order, func(a, b int) bool { return p[order[a]] < p[order[b]] })
+	return order
+}
+
+func nans(n int) []float64 {
+	out := make([]float64, n)
+	for i := range out {
+		out[i] = math.NaN()
+	}
+	return out
+}
