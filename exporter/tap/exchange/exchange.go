@@ -112,19 +112,25 @@ func (w *Watcher) Begin(target route.Target, header, traceparent string) *Exchan
 	x.meta = [2]record.Body{{JSONLength: -1}, {JSONLength: -1}}
 	x.request = tee{pool: w.buf, limit: w.s.BodyLimit}
 	x.response = tee{pool: w.buf, limit: w.s.BodyLimit}
-	x.end = w.s.Observer.Begin()
-	switch rate := w.s.Sampler.Rate(); {
-	case rate <= 0:
-		x.decide(false)
-	case header != "":
-		x.decide(w.s.Sampler.Keep(header))
-	case rate >= 1:
-		x.decision = keep // the key is found in the end
-	}
+	x.begin()
 	if x.decision != skip && header == "" {
 		x.request.hash = &x.hash
 	}
 	return x
+}
+
+func (x *Exchange) begin() {
+	defer x.contain()
+	x.end = func() {}
+	x.end = x.w.s.Observer.Begin()
+	switch rate := x.w.s.Sampler.Rate(); {
+	case rate <= 0:
+		x.decide(false)
+	case x.key != "":
+		x.decide(x.w.s.Sampler.Keep(x.key))
+	case rate >= 1:
+		x.decision = keep // the key is found in the end
+	}
 }
 
 // Sampled reports whether the exchange may still be emitted.
@@ -165,10 +171,11 @@ func (x *Exchange) Request(p []byte) {
 
 // RequestEnd says that the request's body is complete: the cohort key is known.
 func (x *Exchange) RequestEnd() {
+	defer x.contain()
 	x.mu.Lock()
+	defer x.mu.Unlock()
 	x.complete = true
 	x.settleKey()
-	x.mu.Unlock()
 }
 
 // settleKey finds the key of a request that came without one in a header: its

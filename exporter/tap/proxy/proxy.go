@@ -85,6 +85,7 @@ type Proxy struct {
 	watcher   *exchange.Watcher
 	transport *http.Transport
 	reverse   *httputil.ReverseProxy
+	direct    *direct // nil: everything takes reverse
 }
 
 // New returns a proxy in front of s.Upstream. It connects when the first
@@ -99,6 +100,9 @@ func New(s Settings) (*Proxy, error) {
 		Budget: s.Budget, BodyLimit: s.BodyLimit, Logger: s.Logger, Now: s.Now,
 	})
 	p.reverse = p.reverseProxy()
+	if !s.Plain && s.Upstream.Scheme == "http" && (s.Upstream.Path == "" || s.Upstream.Path == "/") && s.Upstream.RawQuery == "" {
+		p.direct = newDirect(p)
+	}
 	return p, nil
 }
 
@@ -121,14 +125,19 @@ func transport(s Settings) *http.Transport {
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	target, inference := p.s.Route(r.Method, r.URL.EscapedPath())
 	if !inference {
-		p.reverse.ServeHTTP(w, r)
+		p.reverse.ServeHTTP(faithful{w}, r)
 		return
 	}
 	p.watch(w, r, target)
 }
 
 // Close gives the idle connections to the model server back.
-func (p *Proxy) Close() { p.transport.CloseIdleConnections() }
+func (p *Proxy) Close() {
+	p.transport.CloseIdleConnections()
+	if p.direct != nil {
+		p.direct.pool.close()
+	}
+}
 
 // Server returns an HTTP server for a proxy: HTTP/1.1 and HTTP/2, also in
 // cleartext, without time limits on bodies (they are the client's and the

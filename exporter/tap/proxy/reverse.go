@@ -23,6 +23,7 @@ func (p *Proxy) reverseProxy() *httputil.ReverseProxy {
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(p.s.Upstream)
 			r.Out.Host = r.In.Host
+			r.Out.Trailer = r.In.Trailer // filled when the body has been read
 			r.Out.URL.RawQuery = joinQuery(p.s.Upstream.RawQuery, r.In.URL.RawQuery)
 			for _, h := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
 				if v, ok := r.In.Header[h]; ok {

@@ -15,21 +15,51 @@ func (p *Proxy) watch(w http.ResponseWriter, r *http.Request, target route.Targe
 		header = r.Header.Get(p.s.KeyHeader)
 	}
 	t := &teeWriter{ResponseWriter: w, x: p.watcher.Begin(target, header, r.Header.Get("Traceparent"))}
-	body := &teeReader{ReadCloser: r.Body, w: t, length: r.ContentLength}
 	t.x.RequestHead(bodyOf(r.Header), r.ContentLength)
 	if r.ContentLength == 0 {
 		t.x.RequestEnd()
 	}
-	r.Body = body
 	returned := false
+	body := &teeReader{ReadCloser: r.Body, w: t, length: r.ContentLength}
 	defer func() {
-		// Not a recover: ReverseProxy panics with http.ErrAbortHandler to break
-		// off an answer, and the server must see that.
+		// Not a recover: an answer is broken off by a panic with
+		// http.ErrAbortHandler, and the server must see that.
 		body.detach()
 		t.x.Finish(t.end(r, returned))
 	}()
-	p.reverse.ServeHTTP(t, r)
+	if p.direct != nil && p.direct.takes(r) {
+		p.direct.serve(t, r)
+	} else {
+		// A copy: the server looks at the type of its own request's body when
+		// it decides what to do with the part of it that nobody read.
+		out := *r
+		out.Body = body
+		p.reverse.ServeHTTP(t, &out)
+	}
 	returned = true
+}
+
+// faithful keeps the server from adding heads that the model server did not
+// send: it would guess a Content-Type, and date the answer.
+type faithful struct{ http.ResponseWriter }
+
+// Unwrap lets http.ResponseController flush and hijack.
+func (f faithful) Unwrap() http.ResponseWriter { return f.ResponseWriter }
+
+func (f faithful) WriteHeader(status int) {
+	addNothing(f.Header(), status)
+	f.ResponseWriter.WriteHeader(status)
+}
+
+func addNothing(h http.Header, status int) {
+	if status < 200 {
+		return
+	}
+	for _, name := range [...]string{"Content-Type", "Date"} {
+		if _, ok := h[name]; !ok {
+			h[name] = nil
+		}
+	}
 }
 
 // teeWriter shows the exchange the answer on its way to the client.
@@ -53,6 +83,7 @@ func (t *teeWriter) WriteHeader(status int) {
 			t.x.ResponseHead(bodyOf(h), contentLength(h))
 		}
 	}
+	addNothing(t.Header(), status)
 	t.ResponseWriter.WriteHeader(status)
 }
 
