@@ -1,0 +1,9 @@
+// Package tapbench measures what the HTTP tap costs beside its peers: the
+// same load through nginx, nginx with mirror, HAProxy, ReverseProxy and both
+// ways of the tap, in one run, each in a process of its own. It holds nothing
+// but benchmarks:
+//
+//	go test -run '^$' -bench . -benchtime 1x ./exporter/tap/tapbench
+//
+// Only ratios between rows of one run mean something: the machine is shared.
+package tapbench
