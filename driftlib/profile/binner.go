@@ -216,3 +216,6 @@ func short(v float64) string {
 	}
 	return strconv.FormatFloat(v, 'g', 5, 64)
 }
+
+// Group is the ten-bin group of bin i.
+func (b *Binner) Group(i int) int { return b.group[i] }

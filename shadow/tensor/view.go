@@ -164,3 +164,59 @@ func Float32ToFloat16(f float32) uint16 {
 	rounded := abs + 0xfff + (abs >> 13 & 1)
 	return sign | uint16((rounded-0x38000000)>>13)
 }
+
+// SetFloat64 stores v as element i, rounded to the tensor's type: integers to
+// nearest and clamped to their range, NaN as 0. It is for building tensors; a
+// tensor that is shared is not written to. An index out of range and Bytes are
+// ignored.
+func (t Tensor) SetFloat64(i int, v float64) {
+	size := t.Type.Size()
+	if size == 0 || i < 0 || (i+1)*size > len(t.Data) {
+		return
+	}
+	b, le := t.Data[i*size:], binary.LittleEndian
+	switch t.Type {
+	case Float32:
+		le.PutUint32(b, math.Float32bits(float32(v)))
+	case Float64:
+		le.PutUint64(b, math.Float64bits(v))
+	case Float16:
+		le.PutUint16(b, Float32ToFloat16(float32(v)))
+	case BFloat16:
+		le.PutUint16(b, uint16(math.Float32bits(float32(v))>>16))
+	case Bool:
+		b[0] = 0
+		if v != 0 && !math.IsNaN(v) {
+			b[0] = 1
+		}
+	default:
+		putInteger(t.Type, b, v)
+	}
+}
+
+func putInteger(t DataType, b []byte, v float64) {
+	if math.IsNaN(v) {
+		v = 0
+	}
+	v = math.RoundToEven(v)
+	le := binary.LittleEndian
+	clamp := func(low, high float64) int64 { return int64(min(max(v, low), high)) }
+	switch t {
+	case Int8:
+		b[0] = byte(clamp(math.MinInt8, math.MaxInt8))
+	case Uint8:
+		b[0] = byte(clamp(0, math.MaxUint8))
+	case Int16:
+		le.PutUint16(b, uint16(clamp(math.MinInt16, math.MaxInt16)))
+	case Uint16:
+		le.PutUint16(b, uint16(clamp(0, math.MaxUint16)))
+	case Int32:
+		le.PutUint32(b, uint32(clamp(math.MinInt32, math.MaxInt32)))
+	case Uint32:
+		le.PutUint32(b, uint32(clamp(0, math.MaxUint32)))
+	case Int64:
+		le.PutUint64(b, uint64(clamp(math.MinInt64, 0x1p63-1024)))
+	case Uint64:
+		le.PutUint64(b, uint64(min(max(v, 0), 0x1p64-2048)))
+	}
+}
