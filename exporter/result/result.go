@@ -256,7 +256,7 @@ type Identity struct {
 	Checked   time.Time `json:"checked,omitzero"`
 	Probes    uint64    `json:"probes"`
 	Error     string    `json:"error,omitempty"`
-	MaxAbs    *float64  `json:"max_abs,omitempty"`
+	Distance  *float64  `json:"distance,omitempty"` // to the registered model's answers
 	Agreement *float64  `json:"agreement_ratio,omitempty"`
 }
 

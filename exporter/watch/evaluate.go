@@ -1,0 +1,129 @@
+package watch
+
+import (
+	"time"
+
+	"github.com/gnomon-dev/gnomon/exporter/monitor/agreement"
+	"github.com/gnomon-dev/gnomon/exporter/monitor/identity"
+	"github.com/gnomon-dev/gnomon/exporter/monitor/labels"
+	"github.com/gnomon-dev/gnomon/exporter/replay"
+	"github.com/gnomon-dev/gnomon/exporter/result"
+)
+
+// evaluate sums up all monitors and words the verdict.
+func (m *Model) evaluate(now time.Time, requests result.Requests) (result.Model, []result.Event) {
+	m.mu.Lock()
+	version := m.version
+	m.mu.Unlock()
+	out := result.Model{Name: m.spec.Config.Name, Version: version, Requests: requests, Features: []result.Feature{}, Shadows: []result.Shadow{}}
+	m.evaluateFeatures(&out)
+	for i, s := range m.spec.Replay.Shadows {
+		out.Shadows = append(out.Shadows, m.shadow(s, m.spec.Restarts[i], m.agreements[i].Evaluate()))
+	}
+	for _, s := range out.Shadows {
+		if out.Digest == "" || s.Role == "twin" {
+			out.Digest = s.Digest
+		}
+	}
+	out.Performance = m.labels.Evaluate()
+	if p := m.spec.prober.Load(); p != nil {
+		out.Identity = fingerprint(p.Result(), &out)
+	}
+	m.mu.Lock()
+	out.Freshness = result.Freshness{LastRecord: when(m.lastRecord), LastEvent: when(m.lastEvent)}
+	m.mu.Unlock()
+	out.Freshness.LastLabel = when(m.labels.LastLabel())
+	events := m.judge.Model(&out, now)
+	return out, events
+}
+
+func when(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// evaluateFeatures fills in the reference, and the features with the derived
+// ones set apart.
+func (m *Model) evaluateFeatures(out *result.Model) {
+	m.mu.Lock()
+	monitor, b, learned := m.features, m.baseline, len(m.learned)
+	m.mu.Unlock()
+	out.Reference = result.Reference{Source: m.spec.Config.Reference.File}
+	if reason := m.spec.fault.Load(); reason != nil {
+		out.Reference.Note = *reason
+	}
+	if monitor == nil {
+		if out.Reference.Source == "" {
+			out.Reference.Source, out.Reference.Provisional = "provisional", true
+			out.Reference.Rows, out.Reference.Wanted = learned, m.s.Discover.Provisional
+		}
+		return
+	}
+	loaded := b.Loaded
+	out.Reference = result.Reference{Source: b.Source, Rows: b.Profile.Rows, Provisional: b.Provisional, Digest: b.Profile.Digest(), Loaded: &loaded, Note: out.Reference.Note}
+	for _, f := range monitor.Evaluate() {
+		switch f.Name {
+		case predictionFeature:
+			for i := range f.Bins { // a class's bin is labelled by the class alone
+				f.Bins[i].Label = bare(f.Bins[i].Label)
+			}
+			out.Prediction = &f
+		case confidenceFeature:
+			out.Confidence = &f
+		default:
+			out.Features = append(out.Features, f)
+		}
+	}
+}
+
+// bare is a bin's label without its code: "c03 cat" is "cat".
+func bare(label string) string {
+	for i := range label {
+		if label[i] == ' ' {
+			return label[i+1:]
+		}
+	}
+	return label
+}
+
+func (m *Model) shadow(s *replay.Shadow, r *restarts, a agreement.Result) result.Shadow {
+	out := result.Shadow{Name: s.Name, Role: s.Role, Inferences: s.Inferences.Load(), Failures: s.Failures.Load(), LagSeconds: s.Lag().Seconds(),
+		Comparisons: a.Comparisons, Disagreements: a.Disagreements, Window: a.Window, Evidence: a.Evidence, Threshold: a.Threshold, Alarm: a.Alarm, Decision: m.spec.Reader.Decision()}
+	out.RestartsByReason, out.Restarts = r.list()
+	engine, err := s.Engine()
+	if err != nil {
+		out.Error = err.Error()
+	} else {
+		info := engine.Model()
+		load := (info.Load + info.WarmUp).Seconds()
+		out.Up, out.Provider, out.Digest, out.LoadSeconds = true, info.Provider, info.Digest, &load
+	}
+	floor := a.Floor
+	out.NoiseFloor = &floor
+	if a.Window > 0 {
+		ratio := float64(a.WindowDisagreements) / float64(a.Window)
+		lower, upper := labels.Wilson(a.WindowDisagreements, a.Window)
+		maxAbs, meanAbs := a.MaxAbs, a.MeanAbs
+		out.Disagreement, out.Lower, out.Upper, out.MaxAbs, out.MeanAbs = &ratio, &lower, &upper, &maxAbs, &meanAbs
+		if js := a.JS; js == js {
+			out.JSMean = &js
+		}
+	}
+	return out
+}
+
+func fingerprint(r identity.Result, m *result.Model) *result.Identity {
+	id := &result.Identity{Match: r.Match, Like: r.Like, LikeRole: r.LikeRole, Checked: r.Checked, Probes: r.Probes}
+	if r.Err != nil {
+		id.Error = r.Err.Error()
+	}
+	if !r.Checked.IsZero() {
+		agreement, distance := r.Agreement, r.Distance
+		id.Agreement, id.Distance = &agreement, &distance
+	}
+	m.Changes += r.Changes
+	m.LastChange = when(r.Changed)
+	return id
+}

@@ -1,0 +1,295 @@
+package watch
+
+import (
+	"math"
+	"sync"
+	"time"
+
+	"github.com/gnomon-dev/gnomon/driftlib/profile"
+	"github.com/gnomon-dev/gnomon/driftlib/sequential"
+	"github.com/gnomon-dev/gnomon/driftlib/verdict"
+	"github.com/gnomon-dev/gnomon/exporter/config"
+	"github.com/gnomon-dev/gnomon/exporter/feature"
+	"github.com/gnomon-dev/gnomon/exporter/monitor/agreement"
+	"github.com/gnomon-dev/gnomon/exporter/monitor/features"
+	"github.com/gnomon-dev/gnomon/exporter/monitor/labels"
+	"github.com/gnomon-dev/gnomon/exporter/record"
+	verdictwords "github.com/gnomon-dev/gnomon/exporter/verdict"
+)
+
+// Model is the monitors of one version of a model. Observe is called from one
+// goroutine, Evaluate from another.
+type Model struct {
+	spec    *Spec
+	version string
+	s       Settings
+
+	mu         sync.Mutex
+	features   *features.Monitor // nil until there is a reference
+	baseline   *Baseline         // that features was made of
+	order      []int             // of each profile feature: its place in a row; -1: not there
+	agreements []*agreement.Monitor
+	labels     *labels.Monitor
+	learned    [][]feature.Value // rows of the provisional reference in the making
+	lastRecord time.Time
+	lastEvent  time.Time
+	misfits    uint64 // records whose inputs do not fit the features
+
+	judge *verdictwords.Judge
+}
+
+// Settings is what every Model shares.
+type Settings struct {
+	Evaluation config.Evaluation
+	Labels     config.Labels
+	Discover   config.Discover
+	Now        func() time.Time
+	// Misfit is told of each record whose inputs do not fit the features.
+	Misfit func()
+}
+
+// runLength is the stated mean number of ticks between false alarms.
+func (s *Settings) runLength() float64 {
+	return float64(s.Evaluation.FalseAlarm) / float64(s.Evaluation.Tick)
+}
+
+func newModel(spec *Spec, version string, s Settings) *Model {
+	m := &Model{spec: spec, version: version, s: s}
+	m.judge = verdictwords.New(verdictwords.Settings{StaleAfter: time.Duration(s.Evaluation.StaleAfter), ErrorRatio: .05, MinErrors: 20})
+	m.labels = labels.New(labels.Settings{TTL: time.Duration(s.Labels.TTL), MaxPending: s.Labels.MaxPending, Window: s.Labels.Window, Classes: spec.Config.Output.Classes, Now: s.Now})
+	for range spec.Replay.Shadows {
+		m.agreements = append(m.agreements, agreement.New(agreement.Settings{Window: s.Evaluation.Window, Floor: defaultFloor, Detector: m.disagreement(defaultFloor)}))
+	}
+	return m
+}
+
+// timed gives a detector the threshold of the stated rate.
+type timed struct {
+	*sequential.Disagreement
+	threshold float64
+}
+
+func (t timed) Threshold() float64 { return t.threshold }
+
+func (m *Model) disagreement(floor float64) agreement.Detector {
+	d, err := sequential.NewDisagreement(min(max(floor, 1e-4), .5))
+	if err != nil { // cannot be: the floor is in range
+		d, _ = sequential.NewDisagreement(defaultFloor)
+	}
+	return timed{d, m.s.runLength() * float64(m.s.Evaluation.Replicas)}
+}
+
+// observe folds in the observations of this version.
+func (m *Model) observe(list []*record.Observation) {
+	m.adopt()
+	rows := make([][]feature.Value, 0, len(list))
+	for _, o := range list {
+		m.see(o)
+		if row, ok := m.row(o); ok {
+			rows = append(rows, row)
+		}
+		for i := range o.Shadows {
+			m.agreements[i].Observe(&o.Shadows[i])
+		}
+		m.label(o)
+	}
+	m.mu.Lock()
+	monitor := m.features
+	m.mu.Unlock()
+	if monitor != nil {
+		monitor.Observe(m.arrange(rows))
+		return
+	}
+	m.learn(rows)
+}
+
+func (m *Model) see(o *record.Observation) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.lastRecord = m.s.Now()
+	if o.EventTime.After(m.lastEvent) {
+		m.lastEvent = o.EventTime
+	}
+}
+
+// row is a record's features: those of its inputs, then the predicted class
+// and the confidence of the primary's answer.
+func (m *Model) row(o *record.Observation) ([]feature.Value, bool) {
+	e := m.spec.features()
+	if e == nil {
+		made, err := feature.New(feature.Describe(o.Inputs), nil)
+		if err != nil {
+			m.misfit()
+			return nil, false
+		}
+		m.spec.setExtractor(made)
+		e = m.spec.features()
+	}
+	row, err := e.Extract(make([]feature.Value, 0, len(e.Names())+2), o.Inputs)
+	if err != nil {
+		m.misfit()
+		return nil, false
+	}
+	return append(row, m.derived(o)...), true
+}
+
+func (m *Model) misfit() {
+	m.mu.Lock()
+	m.misfits++
+	m.mu.Unlock()
+	m.s.Misfit()
+}
+
+func (m *Model) derived(o *record.Observation) []feature.Value {
+	p := o.Primary
+	if p == nil {
+		return []feature.Value{feature.Nothing(), feature.Nothing()}
+	}
+	if p.Class < 0 {
+		return []feature.Value{{Number: p.Value}, feature.Nothing()}
+	}
+	confidence := feature.Value{Number: p.Confidence, Missing: math.IsNaN(p.Confidence)}
+	return []feature.Value{{Text: m.spec.ClassName(p.Class), IsText: true}, confidence}
+}
+
+// label remembers the prediction for its label, which may have come with it.
+func (m *Model) label(o *record.Observation) {
+	if o.Primary == nil || o.Primary.Class < 0 {
+		return
+	}
+	m.labels.Predict(o.ID, m.spec.ClassName(o.Primary.Class), o.Primary.Confidence, o.Time)
+	if o.Label != nil {
+		m.labels.Label(o.ID, o.Label.Class, m.s.Now())
+	}
+}
+
+// adopt takes up the reference as soon as there is one.
+func (m *Model) adopt() {
+	b := m.spec.baseline.Load()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if b == nil || b == m.baseline {
+		return
+	}
+	m.baseline = b
+	monitor, err := features.New(features.Settings{Profile: b.Profile, Window: m.s.Evaluation.Window, RunLength: m.s.runLength(),
+		Replicas: m.s.Evaluation.Replicas, Verdict: verdict.Defaults(), Now: m.s.Now})
+	if err != nil {
+		m.spec.Fail(err.Error())
+		return
+	}
+	m.features, m.order, m.learned = monitor, nil, nil
+	if b.Labelled >= 30 {
+		d, err := sequential.NewRate(b.Labelled-b.Correct, b.Labelled, sequential.Seed(m.spec.Config.Name+" accuracy"), 1)
+		if err == nil {
+			m.labels.SetBaseline(float64(b.Correct)/float64(b.Labelled), d, m.s.runLength()*float64(m.s.Evaluation.Replicas))
+		}
+	}
+	if b.Floor > 0 {
+		for _, a := range m.agreements {
+			a.SetFloor(b.Floor, m.disagreement(b.Floor))
+		}
+	}
+}
+
+// arrange brings rows into the profile's order.
+func (m *Model) arrange(rows [][]feature.Value) [][]feature.Value {
+	if m.order == nil {
+		names := m.rowNames()
+		for i := range m.baseline.Profile.Features {
+			at := -1
+			for k, n := range names {
+				if n == m.baseline.Profile.Features[i].Name {
+					at = k
+				}
+			}
+			m.order = append(m.order, at)
+		}
+	}
+	for i, row := range rows {
+		out := make([]feature.Value, len(m.order))
+		for k, at := range m.order {
+			out[k] = feature.Nothing()
+			if at >= 0 && at < len(row) {
+				out[k] = row[at]
+			}
+		}
+		rows[i] = out
+	}
+	return rows
+}
+
+func (m *Model) rowNames() []string {
+	var names []string
+	if e := m.spec.features(); e != nil {
+		names = append(names, e.Names()...)
+	}
+	return append(names, predictionFeature, confidenceFeature)
+}
+
+// learn gathers rows for the provisional reference of a model that was given
+// none, and makes it of them once there are enough.
+func (m *Model) learn(rows [][]feature.Value) {
+	if m.spec.Config.Reference.File != "" || m.spec.baseline.Load() != nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.learned = append(m.learned, rows...)
+	if len(m.learned) < m.s.Discover.Provisional {
+		return
+	}
+	p, err := profile.FromColumns(Columns(m.rowNames(), m.learned), profile.Options{})
+	m.learned = nil
+	if err != nil {
+		m.spec.Fail(err.Error())
+		return
+	}
+	p.Provisional, p.Source = true, "provisional"
+	m.spec.SetBaseline(&Baseline{Profile: p, Source: "provisional", Provisional: true, Loaded: m.s.Now()})
+}
+
+// Columns turns rows of values into a profile's columns; columns that are
+// missing in every row are left out.
+func Columns(names []string, rows [][]feature.Value) []profile.Column {
+	var out []profile.Column
+	for k, name := range names {
+		c := profile.Column{Name: name, Kind: profile.Numeric}
+		some := false
+		for _, row := range rows {
+			v := feature.Nothing()
+			if k < len(row) {
+				v = row[k]
+			}
+			if v.IsText {
+				c.Kind = profile.Categorical
+			}
+			some = some || !v.Missing
+			c.Floats, c.Strings, c.Missing = append(c.Floats, v.Number), append(c.Strings, v.Text), append(c.Missing, v.Missing)
+		}
+		if !some {
+			continue
+		}
+		if c.Kind == profile.Categorical {
+			c.Floats = nil
+		} else {
+			c.Strings = nil
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// tick tells every detector that a unit of time has passed.
+func (m *Model) tick() {
+	m.mu.Lock()
+	monitor := m.features
+	m.mu.Unlock()
+	if monitor != nil {
+		monitor.Tick()
+	}
+	for _, a := range m.agreements {
+		a.Tick()
+	}
+	m.labels.Tick()
+}
