@@ -2,6 +2,15 @@ package queue
 
 import "sync/atomic"
 
+// Fixed is what a proxy process needs beside its budget: code, connections,
+// buffers of copying, and the garbage between two collections.
+const Fixed = 24 << 20
+
+// MemoryLimit is the soft limit that debug.SetMemoryLimit should get in a
+// process whose queue has maxBytes: without it, the garbage between two
+// collections may be as large as what is alive.
+func MemoryLimit(maxBytes int64) int64 { return maxBytes + Fixed }
+
 // Budget is a number of bytes that many share. Who acquires gives back.
 // Safe for concurrent use; it never blocks.
 type Budget struct {

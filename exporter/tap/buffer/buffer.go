@@ -12,14 +12,13 @@ import (
 type Budget interface {
 	Acquire(n int64) bool
 	Release(n int64)
+	Used() int64
+	Max() int64
 }
 
 const (
 	minBits = 10 // 1 KiB
 	maxBits = 36
-	// idleLimit bounds what the pool keeps for reuse beside the budget: it is
-	// part of the fixed memory of a tap.
-	idleLimit = 4 << 20
 )
 
 // Pool lends buffers in size classes of 2^k and 1.5 * 2^k bytes, so that at
@@ -63,8 +62,27 @@ func (p *Pool) Get(n int) []byte {
 		p.mu.Unlock()
 		return b[:0]
 	}
+	p.makeRoom()
 	p.mu.Unlock()
 	return make([]byte, 0, size)
+}
+
+// makeRoom lets go of idle buffers, the largest first, until a new one fits
+// beside them; p.mu is held. The new one is charged already.
+func (p *Pool) makeRoom() {
+	if p.budget.Used()+p.kept <= p.budget.Max() {
+		return
+	}
+	for i := len(p.idle) - 1; i >= 0; i-- {
+		for n := len(p.idle[i]); n > 0; n = len(p.idle[i]) {
+			if p.budget.Used()+p.kept <= p.budget.Max() {
+				return
+			}
+			p.kept -= int64(cap(p.idle[i][n-1]))
+			p.idle[i][n-1] = nil
+			p.idle[i] = p.idle[i][:n-1]
+		}
+	}
 }
 
 // Grow returns b with room for at least n more bytes, moved to a larger
@@ -90,14 +108,15 @@ func (p *Pool) Put(b []byte) {
 	if cap(b) == 0 {
 		return
 	}
-	index, size := class(cap(b))
-	if size == cap(b) {
-		p.mu.Lock()
-		if p.kept+int64(size) <= idleLimit {
-			p.idle[index] = append(p.idle[index], b[:0])
-			p.kept += int64(size)
-		}
-		p.mu.Unlock()
-	}
 	p.budget.Release(int64(cap(b)))
+	index, size := class(cap(b))
+	if size != cap(b) {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.budget.Used()+p.kept+int64(size) <= p.budget.Max() {
+		p.idle[index] = append(p.idle[index], b[:0])
+		p.kept += int64(size)
+	}
 }

@@ -43,17 +43,27 @@ func TestLendsWithinTheBudget(t *testing.T) {
 	}
 }
 
-func TestIdleBuffersAreBounded(t *testing.T) {
-	p := NewPool(queue.NewBudget(1 << 30))
+func TestIdleBuffersShareTheBudget(t *testing.T) {
+	budget := queue.NewBudget(10 << 20)
+	p := NewPool(budget)
 	var lent [][]byte
-	for range 100 {
+	for range 10 {
 		lent = append(lent, p.Get(1<<20))
 	}
 	for _, b := range lent {
 		p.Put(b)
 	}
-	if p.kept > idleLimit {
+	if p.kept != 10<<20 {
 		t.Errorf("%d bytes are kept idle", p.kept)
+	}
+	// Other sizes push the idle ones out.
+	for range 5 {
+		if p.Get(600<<10) == nil {
+			t.Fatal("idle buffers are in the way of new ones")
+		}
+	}
+	if p.kept+budget.Used() > budget.Max() {
+		t.Errorf("%d idle and %d lent, of %d", p.kept, budget.Used(), budget.Max())
 	}
 }
 

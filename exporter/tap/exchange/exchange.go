@@ -56,8 +56,8 @@ type Settings struct {
 	Emit      func(*record.Capture) // never blocks; owns the capture
 	Budget    buffer.Budget         // queue.Queue.Budget()
 	BodyLimit int64                 // of each body
-	Logger    *slog.Logger
-	Now       func() time.Time
+	Logger    *slog.Logger          // may be nil
+	Now       func() time.Time      // time.Now where nil
 }
 
 // Watcher makes the Exchanges of one tap. Safe for concurrent use.
@@ -69,6 +69,12 @@ type Watcher struct {
 
 // New returns a Watcher.
 func New(s Settings) *Watcher {
+	if s.Now == nil {
+		s.Now = time.Now
+	}
+	if s.Logger == nil {
+		s.Logger = slog.New(slog.DiscardHandler)
+	}
 	w := &Watcher{s: s, buf: buffer.NewPool(s.Budget)}
 	w.pool.New = func() any { return &Exchange{w: w} }
 	return w

@@ -2,8 +2,10 @@ package proxy
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -11,7 +13,16 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/tap/taptest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if upstream := os.Getenv(floodUpstream); upstream != "" {
+		if err := serveFlood(upstream); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func start(plain bool) taptest.Start {
 	return func(t testing.TB, c taptest.Config) http.Handler {

@@ -5,5 +5,7 @@
 //
 //	go test -run '^$' -bench . -benchtime 1x ./exporter/tap/tapbench
 //
+// TAPBENCH_PROFILE=FILE writes a CPU profile of the tap, one a rate.
+//
 // Only ratios between rows of one run mean something: the machine is shared.
 package tapbench

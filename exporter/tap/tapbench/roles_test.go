@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"runtime/pprof"
 	"strconv"
 	"testing"
 
@@ -37,6 +38,16 @@ func TestMain(m *testing.M) {
 }
 
 func play(ctx context.Context, role, listen, upstream string) error {
+	if f := os.Getenv("TAPBENCH_PROFILE"); f != "" && role == "tap" {
+		w, err := os.Create(f + "." + os.Getenv("TAPBENCH_RATE"))
+		if err != nil {
+			return err
+		}
+		if err := pprof.StartCPUProfile(w); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
 		return err

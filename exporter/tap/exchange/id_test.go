@@ -1,0 +1,70 @@
+package exchange
+
+import (
+	"encoding/json"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/gnomon-dev/gnomon/exporter/tap/route"
+)
+
+func TestFindID(t *testing.T) {
+	grpc := protowire.AppendTag(nil, 1, protowire.BytesType)
+	grpc = protowire.AppendString(grpc, "model")
+	grpc = protowire.AppendTag(grpc, 3, protowire.BytesType)
+	grpc = protowire.AppendString(grpc, "g-1")
+	for _, c := range []struct{ format, body, want string }{
+		{route.OIP, `{"id":"a","inputs":[]}`, "a"},
+		{route.OIP, ` { "model_name" : "m" , "priority":3,"id" : "a\"b" , "inputs":[]}`, `a"b`},
+		{route.OIP, `{"inputs":[],"id":"late"}`, ""},
+		{route.OIP, `{"id":7}`, ""},
+		{route.OIP, `{"id":"never ends`, ""},
+		{route.OIP, `{"x":{"id":"inner"}}`, ""},
+		{route.OIP, `["id"]`, ""},
+		{route.OIP, ``, ""},
+		{route.OIPGRPC, string(grpc), "g-1"},
+		{route.OIPGRPC, string(grpc[:len(grpc)-1]), ""},
+		{route.TorchServe, `{"id":"a"}`, ""},
+	} {
+		if got := findID(c.format, []byte(c.body)); got != c.want {
+			t.Errorf("findID(%s, %q) = %q, want %q", c.format, c.body, got, c.want)
+		}
+	}
+}
+
+func FuzzFindID(f *testing.F) {
+	f.Add([]byte(`{"id":"a","inputs":[]}`))
+	f.Add([]byte(` {"a":null,"b":"\"", "id" : "x" }`))
+	f.Add([]byte{0x0a, 1, 'm', 0x1a, 1, 'i'})
+	f.Fuzz(func(t *testing.T, body []byte) {
+		findID(route.OIPGRPC, body)
+		got := findID(route.OIP, body)
+		var m struct {
+			ID json.RawMessage `json:"id"`
+		}
+		// What it finds is what a JSON parser finds, where that finds one.
+		if got == "" || len(body) > idWindow || json.Unmarshal(body, &m) != nil {
+			return
+		}
+		var all map[string]json.RawMessage
+		if json.Unmarshal(body, &all) != nil || len(all) == 0 {
+			return
+		}
+		var want string
+		if json.Unmarshal(all["id"], &want) == nil && want != got && all["ID"] == nil && json.Valid(body) && countIDs(body) == 1 {
+			t.Errorf("found %q, encoding/json says %q", got, want)
+		}
+	})
+}
+
+// countIDs counts members named id of the outermost object.
+func countIDs(body []byte) int {
+	n := 0
+	for i := 0; i+4 <= len(body); i++ {
+		if string(body[i:i+4]) == `"id"` {
+			n++
+		}
+	}
+	return n
+}
