@@ -15,6 +15,10 @@ import (
 	"github.com/gnomon-dev/gnomon/shadow/tensor"
 )
 
+// GRPC is the format of captures whose bodies are the messages of gRPC calls;
+// every other format is read as JSON.
+const GRPC = "oip-grpc"
+
 // Decoder implements pipeline.Decoder for captures of this protocol. Safe for
 // concurrent use.
 type Decoder struct {
@@ -34,6 +38,9 @@ func NewDecoder(o Observer, limit int64) *Decoder {
 // An answer that cannot be read leaves the outputs nil. The errors are
 // ErrSyntax, ErrNoTensors and ErrCompression.
 func (d *Decoder) Decode(c *record.Capture) ([]record.Record, error) {
+	if c.Format == GRPC {
+		return d.decodeGRPC(c)
+	}
 	var request, response Message
 	err := d.parse(c.Request, &request)
 	d.report(request.odd)

@@ -33,6 +33,7 @@ type Snapshot struct {
 type Build struct {
 	Version  string `json:"version"`
 	Revision string `json:"revision,omitempty"`
+	Go       string `json:"go,omitempty"`
 }
 
 // Tap is the health of the path from traffic to monitors.

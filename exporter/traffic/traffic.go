@@ -11,6 +11,7 @@ import (
 
 	"github.com/gnomon-dev/gnomon/exporter/record"
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 )
 
 // overflow is the model label of models beyond the bound: their names come
@@ -227,4 +228,49 @@ func (t *Traffic) Recent(name string) (r Recent, ok bool) {
 		return Recent{}, false
 	}
 	return m.recent.stats(t.now(), t.start), true
+}
+
+// Totals is a model's requests by outcome since start, all taps together.
+func (t *Traffic) Totals(name string) map[string]uint64 {
+	out := map[string]uint64{}
+	for _, o := range record.Outcomes() {
+		out[o.String()] = 0
+	}
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if m := t.models[name]; m != nil {
+		for _, s := range m.taps {
+			for _, o := range record.Outcomes() {
+				out[o.String()] += read(s.outcomes[o])
+			}
+		}
+	}
+	return out
+}
+
+// Health is what was sampled, and what was dropped or odd by reason or kind,
+// since start.
+func (t *Traffic) Health() (sampled uint64, dropped, anomalies map[string]uint64) {
+	t.mu.RLock()
+	for _, m := range t.models {
+		sampled += read(m.sampled)
+	}
+	t.mu.RUnlock()
+	return sampled, values(t.dropped), values(t.anomalies)
+}
+
+func values(m map[string]prometheus.Counter) map[string]uint64 {
+	out := make(map[string]uint64, len(m))
+	for k, c := range m {
+		out[k] = read(c)
+	}
+	return out
+}
+
+func read(c prometheus.Counter) uint64 {
+	var m dto.Metric
+	if err := c.Write(&m); err != nil {
+		return 0 // cannot be: it is a counter
+	}
+	return uint64(m.GetCounter().GetValue())
 }

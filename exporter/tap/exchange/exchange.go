@@ -100,7 +100,8 @@ type Exchange struct {
 
 	mu       sync.Mutex // between the request's side and the response's
 	decision decision
-	complete bool // the request's body was seen to its end
+	begun    bool // the request's body has begun
+	complete bool // and was seen to its end
 	key, id  string
 	request  tee
 	response tee
@@ -114,7 +115,7 @@ type Exchange struct {
 func (w *Watcher) Begin(target route.Target, header, traceparent string) *Exchange {
 	x := w.pool.Get().(*Exchange)
 	x.target, x.start, x.trace = target, w.s.Now(), traceparent
-	x.decision, x.key, x.id, x.said, x.complete = undecided, header, "", 0, false
+	x.decision, x.key, x.id, x.said, x.begun, x.complete = undecided, header, "", 0, false, false
 	x.meta = [2]record.Body{{JSONLength: -1}, {JSONLength: -1}}
 	x.request = tee{pool: w.buf, limit: w.s.BodyLimit}
 	x.response = tee{pool: w.buf, limit: w.s.BodyLimit}
@@ -168,11 +169,23 @@ func (x *Exchange) RequestHead(b record.Body, length int64) {
 // Request sees the next bytes of the request's body.
 func (x *Exchange) Request(p []byte) {
 	x.mu.Lock()
-	if len(x.request.buf) == 0 && x.id == "" && !x.request.off && len(p) > 0 {
-		x.id = findID(x.target.Format, p)
+	if !x.begun && len(p) > 0 {
+		x.begun = true
+		x.first(p)
 	}
 	x.request.write(p)
 	x.mu.Unlock()
+}
+
+// first looks at the first bytes of the request's body for what its head does
+// not say.
+func (x *Exchange) first(p []byte) {
+	if x.target.Format == route.OIPGRPC {
+		x.target.Model, x.target.Version = findModel(p)
+	}
+	if !x.request.off {
+		x.id = findID(x.target.Format, p)
+	}
 }
 
 // RequestEnd says that the request's body is complete: the cohort key is known.

@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -18,13 +19,13 @@ const idWindow = 512
 //
 // JSON: the first member of the outermost object named "id" with a string
 // value, looked for in the first 512 bytes and only before any other array or
-// object. gRPC: field 3.
+// object. gRPC: field 3 of the first message.
 func findID(format string, p []byte) string {
 	switch format {
 	case route.OIP, route.V1, route.Invocations:
 		return jsonID(p[:min(len(p), idWindow)])
 	case route.OIPGRPC:
-		return grpcID(p)
+		return grpcField(p, 3)
 	}
 	return ""
 }
@@ -101,19 +102,29 @@ func unquote(value []byte) string {
 	return s
 }
 
-func grpcID(p []byte) string {
+// findModel finds the model that a gRPC message names: it is not in the path.
+func findModel(p []byte) (model, version string) { return grpcField(p, 1), grpcField(p, 2) }
+
+// grpcField finds a string of the first message of a gRPC body by its number,
+// passing over the fields before it. A compressed message shows nothing.
+func grpcField(p []byte, want protowire.Number) string {
+	const prefix = 5 // compressed flag and length
+	if len(p) < prefix || p[0] != 0 {
+		return ""
+	}
+	p = p[prefix:min(uint64(len(p)), prefix+uint64(binary.BigEndian.Uint32(p[1:])))]
 	for len(p) > 0 {
 		field, kind, n := protowire.ConsumeTag(p)
-		if n < 0 {
-			return ""
+		if n < 0 || field > want {
+			return "" // fields are written in order
 		}
 		p = p[n:]
-		if field == 3 && kind == protowire.BytesType {
-			id, n := protowire.ConsumeBytes(p)
+		if field == want && kind == protowire.BytesType {
+			text, n := protowire.ConsumeBytes(p)
 			if n < 0 {
 				return ""
 			}
-			return string(id)
+			return string(text)
 		}
 		if n = protowire.ConsumeFieldValue(field, kind, p); n < 0 {
 			return ""

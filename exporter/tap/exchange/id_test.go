@@ -14,6 +14,7 @@ func TestFindID(t *testing.T) {
 	grpc = protowire.AppendString(grpc, "model")
 	grpc = protowire.AppendTag(grpc, 3, protowire.BytesType)
 	grpc = protowire.AppendString(grpc, "g-1")
+	grpc = append([]byte{0, 0, 0, 0, byte(len(grpc))}, grpc...)
 	for _, c := range []struct{ format, body, want string }{
 		{route.OIP, `{"id":"a","inputs":[]}`, "a"},
 		{route.OIP, ` { "model_name" : "m" , "priority":3,"id" : "a\"b" , "inputs":[]}`, `a"b`},
@@ -25,6 +26,7 @@ func TestFindID(t *testing.T) {
 		{route.OIP, ``, ""},
 		{route.OIPGRPC, string(grpc), "g-1"},
 		{route.OIPGRPC, string(grpc[:len(grpc)-1]), ""},
+		{route.OIPGRPC, "\x01" + string(grpc[1:]), ""},
 		{route.TorchServe, `{"id":"a"}`, ""},
 	} {
 		if got := findID(c.format, []byte(c.body)); got != c.want {
@@ -36,7 +38,7 @@ func TestFindID(t *testing.T) {
 func FuzzFindID(f *testing.F) {
 	f.Add([]byte(`{"id":"a","inputs":[]}`))
 	f.Add([]byte(` {"a":null,"b":"\"", "id" : "x" }`))
-	f.Add([]byte{0x0a, 1, 'm', 0x1a, 1, 'i'})
+	f.Add([]byte{0, 0, 0, 0, 6, 0x0a, 1, 'm', 0x1a, 1, 'i'})
 	f.Fuzz(func(t *testing.T, body []byte) {
 		findID(route.OIPGRPC, body)
 		got := findID(route.OIP, body)

@@ -26,8 +26,11 @@ import (
 // ErrSettings: the proxy cannot be built from what was given.
 var ErrSettings = errors.New("proxy settings")
 
-// Name is the tap's name in metrics and records.
-const Name = "http"
+// The taps' names in metrics and records.
+const (
+	Name     = "http"
+	NameGRPC = "grpc"
+)
 
 // Settings is what a Proxy is made of. Upstream, Sampler, Emit, Budget and
 // Observer are required.
@@ -86,6 +89,7 @@ type Proxy struct {
 	transport *http.Transport
 	reverse   *httputil.ReverseProxy
 	direct    *direct // nil: everything takes reverse
+	grpc      bool
 }
 
 // New returns a proxy in front of s.Upstream. It connects when the first
@@ -119,6 +123,30 @@ func transport(s Settings) *http.Transport {
 		TLSHandshakeTimeout:   s.DialTimeout,
 		ExpectContinueTimeout: 5 * time.Second,
 	}
+}
+
+// NewGRPC returns a proxy of gRPC calls, over HTTP/2 in cleartext on both
+// sides. Calls pass as the bytes that they are: metadata, deadlines, trailers,
+// status details, compression, streams of any kind, reflection and health
+// need no knowledge of ours. Only inferences are watched.
+func NewGRPC(s Settings) (*Proxy, error) {
+	s.Plain = true
+	if s.Route == nil {
+		s.Route = func(_, path string) (route.Target, bool) { return route.GRPC(path) }
+	}
+	if err := s.defaults(); err != nil {
+		return nil, err
+	}
+	p := &Proxy{s: s, transport: transport(s), grpc: true}
+	p.transport.Protocols = new(http.Protocols)
+	p.transport.Protocols.SetHTTP2(s.Upstream.Scheme == "https")
+	p.transport.Protocols.SetUnencryptedHTTP2(s.Upstream.Scheme == "http")
+	p.watcher = exchange.New(exchange.Settings{
+		Tap: NameGRPC, Sampler: s.Sampler, Observer: s.Observer, Emit: s.Emit,
+		Budget: s.Budget, BodyLimit: s.BodyLimit, Logger: s.Logger, Now: s.Now,
+	})
+	p.reverse = p.reverseProxy()
+	return p, nil
 }
 
 // ServeHTTP passes a request on, watched where it is an inference.

@@ -55,6 +55,10 @@ func (p *Proxy) upstreamFailed(w http.ResponseWriter, r *http.Request, err error
 	if watched {
 		t.failed = true
 	}
+	if p.grpc {
+		unavailable(w)
+		return
+	}
 	badGateway(w)
 }
 
@@ -91,19 +95,23 @@ type teeReader struct {
 	w      *teeWriter // nil: detached
 	length int64      // -1: unknown
 	seen   int64
+	whole  bool
 }
 
 func (t *teeReader) Read(p []byte) (int, error) {
 	n, err := t.ReadCloser.Read(p)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.w == nil {
+	if t.w == nil || t.whole {
 		return n, err
 	}
 	t.seen += int64(n)
 	t.w.x.Request(p[:n])
 	switch {
-	case err == io.EOF || (err == nil && t.seen == t.length):
+	case err == io.EOF || t.seen == t.length:
+		// The transport asks once more, perhaps when the answer has come and
+		// the body is closed: that is no fault of the client's.
+		t.whole = true
 		t.w.x.RequestEnd()
 	case err != nil:
 		t.w.requestBroken = true
@@ -125,6 +133,8 @@ func bodyOf(h http.Header) record.Body {
 	}
 	if v := h["Content-Encoding"]; len(v) > 0 {
 		b.Encoding = strings.Join(v, ",")
+	} else if v := h["Grpc-Encoding"]; len(v) > 0 {
+		b.Encoding = v[0] // of its messages, those that say they are compressed
 	}
 	if v := h["Inference-Header-Content-Length"]; len(v) > 0 {
 		b.JSONLength = jsonLength(v[0])

@@ -120,5 +120,8 @@ func (t *teeWriter) end(r *http.Request, returned bool) exchange.End {
 	case t.failed || !returned || t.status == 0:
 		return exchange.End{Status: t.status, Outcome: record.InfraError}
 	}
+	if code, ok := grpcStatus(t.Header()); ok {
+		return exchange.End{Status: t.status, Outcome: ClassifyGRPC(code)}
+	}
 	return exchange.End{Status: t.status, Outcome: Classify(t.status, t.x.ErrorMessage())}
 }

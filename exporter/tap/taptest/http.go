@@ -337,7 +337,9 @@ func keys(t *testing.T, start Start) {
 		if c.header != "" {
 			header = []string{"X-Request-Id", c.header}
 		}
-		all.post(t, inferPath, c.body, header...)
+		if status, text := all.post(t, inferPath, c.body, header...); status != 200 || text != "<"+c.body {
+			t.Errorf("%s: %d %q", c.name, status, text)
+		}
 		key := all.Capture(t).Key
 		if c.key != "" && key != c.key || key == "" {
 			t.Errorf("%s: key %q, want %q", c.name, key, c.key)

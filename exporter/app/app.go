@@ -1,0 +1,165 @@
+// Package app assembles gnomon: New is the path of a record, top to bottom.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/gnomon-dev/gnomon/exporter/config"
+	"github.com/gnomon-dev/gnomon/exporter/evaluate"
+	"github.com/gnomon-dev/gnomon/exporter/history"
+	"github.com/gnomon-dev/gnomon/exporter/metrics"
+	"github.com/gnomon-dev/gnomon/exporter/oip"
+	"github.com/gnomon-dev/gnomon/exporter/pipeline"
+	"github.com/gnomon-dev/gnomon/exporter/queue"
+	"github.com/gnomon-dev/gnomon/exporter/replay"
+	"github.com/gnomon-dev/gnomon/exporter/result"
+	"github.com/gnomon-dev/gnomon/exporter/sampler"
+	"github.com/gnomon-dev/gnomon/exporter/tap/proxy"
+	"github.com/gnomon-dev/gnomon/exporter/traffic"
+	"github.com/gnomon-dev/gnomon/exporter/watch"
+	"github.com/gnomon-dev/gnomon/exporter/web"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+)
+
+// Settings is the wiring that the configuration does not say.
+type Settings struct {
+	Config *config.Config
+	// Worker is the command of a shadow's child process.
+	Worker []string
+	Build  result.Build
+	Logger *slog.Logger
+	Now    func() time.Time
+	// Serve serves gnomon's own pages until the server is closed.
+	Serve func(*http.Server) error
+	// Page is the handler of /.
+	Page http.Handler
+}
+
+// App is an assembled gnomon.
+type App struct {
+	s         Settings
+	upstream  *url.URL
+	proxy     *proxy.Proxy
+	models    *watch.Set
+	loader    *watch.Loader
+	loop      *pipeline.Loop
+	evaluator *evaluate.Evaluator
+	web       http.Handler
+	ready     *web.Ready
+	queue     *queue.Queue
+	traffic   *traffic.Traffic
+}
+
+const (
+	batchRecords = 64
+	replayLimit  = 10 * time.Second
+)
+
+// New assembles gnomon: tap, sampler, queue, decoder, replayer, monitors,
+// evaluator, metrics, API, page.
+func New(s Settings) (*App, error) {
+	c := s.Config
+	upstream, err := url.Parse(c.Upstream)
+	if err != nil {
+		return nil, fmt.Errorf("upstream: %w", err)
+	}
+	registry := newRegistry(s.Build)
+	a := &App{s: s, upstream: upstream, ready: &web.Ready{}}
+	a.traffic = newTraffic(c, registry, s.Now)
+	cohort, err := sampler.New(c.Sampling.Rate, c.Sampling.Salt)
+	if err != nil {
+		return nil, fmt.Errorf("sampling.rate: %w", err)
+	}
+	a.queue = queue.New(int64(c.Queue.MaxBytes))
+	registerQueue(registry, a.queue, cohort)
+	a.proxy, err = proxy.New(proxy.Settings{Upstream: upstream, Sampler: cohort, Observer: a.traffic, Emit: a.emit, Budget: a.queue.Budget(),
+		BodyLimit: int64(c.Queue.BodyLimit), KeyHeader: c.Sampling.KeyHeader, Logger: s.Logger, Now: s.Now})
+	if err != nil {
+		return nil, err
+	}
+	a.models = newModels(c, s.Now, a.traffic)
+	a.loader = &watch.Loader{Open: a.openEngine, Primary: a.primary, Now: s.Now, Logger: s.Logger}
+	a.loop = &pipeline.Loop{Queue: a.queue, Decoder: oip.NewDecoder(a.traffic, int64(c.Queue.BodyLimit)*4), Replayer: replay.New(a.models.Lookup, replayLimit, s.Now),
+		Monitor: a.models, Batch: batchRecords, Undecodable: a.undecodable}
+	store, series := history.New(1000, 500), &metrics.Snapshot{}
+	a.evaluator = evaluate.New(evaluate.Settings{Models: a.models, Requests: a.requests, Tap: a.tap(cohort), Publish: publish(store, series), Build: s.Build,
+		Interval: time.Duration(c.Evaluation.Interval), Tick: time.Duration(c.Evaluation.Tick), Now: s.Now, Registerer: registry})
+	a.web = a.pages(registry, series, store, cohort)
+	return a, nil
+}
+
+// publish puts a snapshot where the API and the metrics find it.
+func publish(store *history.Store, series *metrics.Snapshot) func(*result.Snapshot, []result.Event) {
+	return func(s *result.Snapshot, events []result.Event) {
+		series.Publish(metrics.Families(s))
+		store.Publish(s, events)
+	}
+}
+
+// Run serves until ctx ends. The proxy starts first and stops last: clients
+// must not notice gnomon.
+func (a *App) Run(ctx context.Context) error {
+	listener, err := net.Listen("tcp", a.s.Config.Listen)
+	if err != nil {
+		return fmt.Errorf("listen for clients: %w", err)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	front := proxy.Server(a.proxy, a.s.Logger)
+	own := &http.Server{Handler: a.web, ReadHeaderTimeout: 10 * time.Second}
+	g.Go(func() error { return ignoreClosed(front.Serve(listener)) })
+	g.Go(func() error { return ignoreClosed(a.s.Serve(own)) })
+	g.Go(func() error { return a.loop.Run(ctx) })
+	g.Go(func() error { return a.evaluator.Run(ctx) })
+	for _, spec := range a.models.Specs() {
+		g.Go(func() error { return a.loader.Run(ctx, spec) })
+	}
+	if a.s.Config.Discover.Enabled {
+		g.Go(func() error { return a.discover(ctx) })
+	}
+	a.ready.Set(true)
+	g.Go(func() error {
+		<-ctx.Done()
+		a.ready.Set(false)
+		return a.shutdown(front, own)
+	})
+	return g.Wait()
+}
+
+// shutdown lets running requests end, for a while.
+func (a *App) shutdown(front, own *http.Server) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	err := front.Shutdown(ctx)
+	if err != nil {
+		err = front.Close()
+	}
+	a.queue.Close()
+	a.proxy.Close()
+	return errors.Join(err, own.Close())
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+func newModels(c *config.Config, now func() time.Time, t *traffic.Traffic) *watch.Set {
+	return watch.NewSet(c.Models, watch.Settings{Evaluation: c.Evaluation, Labels: c.Labels, Discover: c.Discover, Now: now,
+		Misfit: func() { t.Anomaly(kindMisfit) }}, restartReasons(), func(model, version string) { t.Watch(model, version, proxy.Name) })
+}
+
+func newRegistry(b result.Build) *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	registerProcess(registry, b)
+	return registry
+}

@@ -1,0 +1,180 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net/http"
+	"time"
+
+	"github.com/gnomon-dev/gnomon/exporter/api"
+	"github.com/gnomon-dev/gnomon/exporter/config"
+	"github.com/gnomon-dev/gnomon/exporter/history"
+	"github.com/gnomon-dev/gnomon/exporter/metrics"
+	"github.com/gnomon-dev/gnomon/exporter/monitor/identity"
+	"github.com/gnomon-dev/gnomon/exporter/oip"
+	"github.com/gnomon-dev/gnomon/exporter/queue"
+	"github.com/gnomon-dev/gnomon/exporter/record"
+	"github.com/gnomon-dev/gnomon/exporter/result"
+	"github.com/gnomon-dev/gnomon/exporter/sampler"
+	"github.com/gnomon-dev/gnomon/exporter/tap/exchange"
+	"github.com/gnomon-dev/gnomon/exporter/tap/push"
+	"github.com/gnomon-dev/gnomon/exporter/traffic"
+	"github.com/gnomon-dev/gnomon/exporter/web"
+	"github.com/gnomon-dev/gnomon/shadow"
+	"github.com/gnomon-dev/gnomon/shadow/child"
+	"github.com/gnomon-dev/gnomon/shadow/onnx"
+	"github.com/gnomon-dev/gnomon/shadow/tensor"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+const (
+	dropQueueFull   = "queue_full"  // nobody takes captures as fast as they come
+	dropUndecodable = "undecodable" // nothing in the capture could be read
+	kindMisfit      = "features_do_not_fit"
+)
+
+func newTraffic(c *config.Config, registry *prometheus.Registry, now func() time.Time) *traffic.Traffic {
+	return traffic.New(traffic.Settings{Registerer: registry, Now: now, Span: time.Duration(c.Evaluation.RecentSpan), MaxModels: c.Evaluation.MaxModels,
+		Reasons: append(exchange.DropReasons(), dropQueueFull, dropUndecodable), Kinds: append(oip.Kinds(), kindMisfit)})
+}
+
+// emit is where a tap's capture enters: it is queued, or dropped and counted.
+func (a *App) emit(c *record.Capture) {
+	model := c.Model
+	if !a.queue.Push(c) {
+		a.traffic.Dropped(dropQueueFull)
+		c.Release()
+		return
+	}
+	a.traffic.Sampled(model)
+}
+
+func (a *App) undecodable(*record.Capture, error) { a.traffic.Dropped(dropUndecodable) }
+
+func restartReasons() []string { return child.Reasons() }
+
+// WorkerSpec is what a shadow's process is told to open.
+type WorkerSpec struct {
+	Library   string   `json:"library"`
+	Path      string   `json:"path"`
+	Digest    string   `json:"digest"`
+	Providers []string `json:"providers"`
+	Sessions  int      `json:"sessions"`
+	MaxBatch  int      `json:"max_batch"`
+}
+
+// Open opens the engine that a WorkerSpec describes, in this process.
+func (w WorkerSpec) Open() (shadow.Engine, error) {
+	return onnx.Open(onnx.Settings{Library: w.Library, Path: w.Path, Digest: w.Digest, Providers: w.Providers, Sessions: w.Sessions, MaxBatch: w.MaxBatch})
+}
+
+// openEngine starts a shadow, in a process of its own unless told otherwise.
+func (a *App) openEngine(ctx context.Context, s config.Shadow, restarted func(reason string, lost int)) (shadow.Engine, error) {
+	spec := WorkerSpec{Library: a.s.Config.Runtime.Library, Path: s.Model, Digest: s.Digest, Providers: s.Providers, Sessions: s.Sessions, MaxBatch: s.MaxBatch}
+	if a.s.Config.Runtime.InProcess {
+		return spec.Open()
+	}
+	return child.Start(ctx, child.Settings{Command: a.s.Worker, Spec: spec, StartTimeout: time.Minute, HangTimeout: replayLimit,
+		Logger: a.s.Logger.With("shadow", s.Name), Restarted: restarted})
+}
+
+// served asks the served model directly.
+type served struct {
+	client         *oip.Client
+	model, version string
+}
+
+func (p served) Infer(ctx context.Context, inputs []tensor.Tensor) ([]tensor.Tensor, error) {
+	m, err := p.client.Infer(ctx, p.model, p.version, oip.Message{ID: "gnomon-golden", Tensors: inputs})
+	return m.Tensors, err
+}
+
+func (a *App) primary(model, version string) identity.Primary {
+	return served{oip.NewClient(a.upstream, &http.Client{Timeout: 10 * time.Second}), model, version}
+}
+
+// discover asks the server for its models until it answers, and watches those
+// that the configuration does not list.
+func (a *App) discover(ctx context.Context) error {
+	client := oip.NewClient(a.upstream, &http.Client{Timeout: 5 * time.Second})
+	for {
+		models, err := client.Models(ctx)
+		if err == nil {
+			for _, m := range models {
+				a.models.Discover(m.Name, m.Version)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(30 * time.Second):
+		}
+	}
+}
+
+// requests is what the tap has seen of a model.
+func (a *App) requests(model string) result.Requests {
+	out := result.Requests{Total: a.traffic.Totals(model)}
+	r, ok := a.traffic.Recent(model)
+	if !ok {
+		return out
+	}
+	out.Recent, out.PerSecond = r.Requests, r.PerSecond
+	if r.Requests > 0 {
+		ratio := float64(r.Bad) / float64(r.Requests)
+		out.ErrorRate = &ratio
+	}
+	out.P50, out.P95, out.P99 = finite(r.P50), finite(r.P95), finite(r.P99)
+	return out
+}
+
+func finite(v float64) *float64 {
+	if math.IsNaN(v) {
+		return nil
+	}
+	return &v
+}
+
+func (a *App) tap(cohort *sampler.Hash) func() result.Tap {
+	return func() result.Tap {
+		t := result.Tap{Upstream: a.upstream.Redacted(), SampleRate: cohort.Rate(), QueueBytes: a.queue.Bytes(), QueueCapacity: a.queue.Capacity()}
+		t.Sampled, t.Dropped, t.Anomalies = a.traffic.Health()
+		return t
+	}
+}
+
+func registerQueue(registry *prometheus.Registry, q *queue.Queue, cohort *sampler.Hash) {
+	gauge := func(name, help string, value func() float64) {
+		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
+	}
+	gauge("gnomon_queue_bytes", "Bytes of captures: in progress at the tap, queued, being decoded.", func() float64 { return float64(q.Bytes()) })
+	gauge("gnomon_queue_capacity_bytes", "The most that gnomon_queue_bytes can be; beyond it captures are dropped and counted.", func() float64 { return float64(q.Capacity()) })
+	gauge("gnomon_sampling_rate_ratio", "Share of the cohort keys that are sampled.", func() float64 { return cohort.Rate() })
+}
+
+func registerProcess(registry *prometheus.Registry, b result.Build) {
+	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "gnomon_build_info", Help: "1 for this build of gnomon.",
+		ConstLabels: prometheus.Labels{"version": b.Version, "revision": b.Revision, "goversion": b.Go}}, func() float64 { return 1 })
+	registry.MustRegister(build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+}
+
+// pages is gnomon's own web server.
+func (a *App) pages(registry *prometheus.Registry, series *metrics.Snapshot, store *history.Store, cohort *sampler.Hash) http.Handler {
+	records := push.New(push.Settings{Emit: a.emit, Sampler: cohort, Observer: a.traffic, Now: a.s.Now})
+	return web.New(web.Settings{Gatherer: metrics.Join(registry, series), Registerer: registry, Ready: a.ready, Page: a.s.Page, Logger: a.s.Logger,
+		API: api.New(api.Settings{State: store, Labels: a.models, Records: records, Logger: a.s.Logger, MaxStreams: 50})})
+}
+
+// Start says in one line what will be watched.
+func (a *App) Start() string {
+	names := ""
+	for _, s := range a.models.Specs() {
+		names += fmt.Sprintf(" %s (%d shadows)", s.Config.Name, len(s.Config.Shadows))
+	}
+	if names == "" {
+		names = " whatever models its traffic shows"
+	}
+	return "watching" + names
+}
