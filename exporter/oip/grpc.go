@@ -221,11 +221,14 @@ func (p *parser) appendVarint(t *tensor.Tensor, field protowire.Number, x uint64
 		if field == 2 {
 			x = uint64(int64(int32(x)))
 		}
-		signed := field == 2 || field == 3
-		low, high := limits(t.Type)
-		switch {
-		case signed && int64(x) < 0 && -x > low, !(signed && int64(x) < 0) && x > high:
+		negative := (field == 2 || field == 3) && int64(x) < 0
+		switch low, high := limits(t.Type); {
+		case negative && -x > low:
 			p.odd.add(NumberOutOfRange)
+			x = -low
+		case !negative && x > high:
+			p.odd.add(NumberOutOfRange)
+			x = high
 		}
 		t.Data = appendInteger(t.Data, t.Type, x)
 	default:

@@ -65,7 +65,7 @@ func TestParseGRPC(t *testing.T) {
 		{"text", message{}.sub(5, grpcTensor("x", "BYTES", 2).sub(5, message{}.text(8, "a").text(8, ""))), one("x", "BYTES", i{2}, []string{"a", ""}), nil},
 		{"raw text", message{}.sub(5, grpcTensor("x", "BYTES", 1)).sub(7, []byte("\x01\x00\x00\x00z")), one("x", "BYTES", i{1}, []string{"z"}), nil},
 		{"half precision", message{}.sub(5, grpcTensor("x", "FP16", 1)).sub(7, []byte{0, 0x3c}), one("x", "FP16", i{1}, f{1}), nil},
-		{"beyond the range", message{}.sub(5, grpcTensor("x", "UINT8", 1).sub(5, message{}.packed(4, 300))), one("x", "UINT8", i{1}, f{44}), []Kind{NumberOutOfRange}},
+		{"beyond the range", message{}.sub(5, grpcTensor("x", "UINT8", 1).sub(5, message{}.packed(4, 300))), one("x", "UINT8", i{1}, f{255}), []Kind{NumberOutOfRange}},
 		{"wrong family", message{}.sub(5, grpcTensor("x", "FP32", 1).sub(5, message{}.packed(3, 7))), one("x", "FP32", i{1}, f{7}), []Kind{TypeMismatch}},
 		{"wrong shape", message{}.sub(5, grpcTensor("x", "FP32", 3)).sub(7, floats(1, 2)), one("x", "FP32", i{2}, f{1, 2}), []Kind{BinarySize}},
 		{"shared memory", message{}.sub(5, grpcTensor("s", "FP32", 1).sub(4, message{}.text(1, "shared_memory_region"))).sub(5, grpcTensor("x", "FP32", 1)).sub(7, floats(1)), one("x", "FP32", i{1}, f{1}), []Kind{SharedMemory}},
