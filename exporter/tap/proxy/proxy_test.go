@@ -49,3 +49,16 @@ func TestSettings(t *testing.T) {
 		}
 	}
 }
+
+func TestGRPC(t *testing.T) {
+	taptest.GRPC(t, func(t testing.TB, c taptest.Config) http.Handler {
+		p, err := NewGRPC(Settings{
+			Upstream: c.Upstream, Sampler: c.Sampler, Observer: c.Observer, Emit: c.Emit, Budget: c.Budget,
+			BodyLimit: c.BodyLimit, KeyHeader: c.KeyHeader,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	})
+}
