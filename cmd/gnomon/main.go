@@ -51,7 +51,12 @@ type runner func(ctx context.Context, io streams) error
 // commands is the table of subcommands: a new one is a file and a row.
 func commands() []command {
 	return []command{
+		{"run", registerRun},
+		{"demo", registerDemo},
+		{"check", registerCheck},
 		{"version", registerVersion},
+		{workerCommand, registerWorker},
+		{primaryCommand, registerPrimary},
 	}
 }
 

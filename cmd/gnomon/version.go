@@ -34,6 +34,9 @@ func registerVersion(app *kingpin.Application) runner {
 	}
 }
 
+// goVersion is the Go that built this binary.
+func goVersion() string { return runtime.Version() }
+
 func orUnknown(s string) string {
 	if s == "" {
 		return "unknown"

@@ -56,8 +56,8 @@ type Settings struct {
 }
 
 // DefaultLimit leaves room for an int8 twin of an fp32 primary (mean distance
-// some hundredths) and none for another model (some tenths).
-const DefaultLimit = 0.1
+// some thousandths) and none for another model (a tenth and more).
+const DefaultLimit = 0.05
 
 // Result is what the last probe found.
 type Result struct {
