@@ -14,5 +14,5 @@ environment() {
 	fi
 	echo "$name: ready"
 }
-environment triton nvidia-pytriton==0.7.0 'tritonclient[all]==2.73.0' onnxruntime==1.30.0
-environment mlserver mlserver==1.7.1 onnxruntime==1.30.0
+environment triton nvidia-pytriton==0.7.0 'tritonclient[all]==2.73.0' onnxruntime==1.32.0
+environment mlserver mlserver==1.7.1 onnxruntime==1.32.0
