@@ -15,7 +15,7 @@ func (p *Proxy) watch(w http.ResponseWriter, r *http.Request, target route.Targe
 		header = r.Header.Get(p.s.KeyHeader)
 	}
 	t := &teeWriter{ResponseWriter: w, x: p.watcher.Begin(target, header, r.Header.Get("Traceparent"))}
-	t.x.RequestHead(bodyOf(r.Header), r.ContentLength)
+	t.x.RequestHead(exchange.BodyOf(r.Header), r.ContentLength)
 	if r.ContentLength == 0 {
 		t.x.RequestEnd()
 	}
@@ -80,7 +80,7 @@ func (t *teeWriter) WriteHeader(status int) {
 		t.status = status
 		if status < 300 {
 			h := t.Header()
-			t.x.ResponseHead(bodyOf(h), contentLength(h))
+			t.x.ResponseHead(exchange.BodyOf(h), contentLength(h))
 		}
 	}
 	addNothing(t.Header(), status)
@@ -105,7 +105,7 @@ func (t *teeWriter) Write(b []byte) (int, error) {
 
 func contentLength(h http.Header) int64 {
 	if v := h["Content-Length"]; len(v) == 1 {
-		return int64(jsonLength(v[0]))
+		return int64(exchange.Number(v[0]))
 	}
 	return -1
 }
