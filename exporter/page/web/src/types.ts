@@ -1,0 +1,34 @@
+// The shapes of /api/v1, as exporter/result defines them.
+export type Level = "healthy" | "learning" | "unknown" | "warning" | "critical";
+export interface Finding { kind: string; level: Level; words: string; since: string }
+export interface Bin { label: string; lower?: number; upper?: number; reference: number; current: number; total: number }
+export interface Feature {
+  name: string; kind: string; state: string; verdict: string; reason: string; samples: number; bins: Bin[]; alarms: number;
+  psi?: number; psi_lower?: number; psi_upper?: number; ks?: number; js_distance?: number; evidence: number; threshold: number;
+}
+export interface Shadow {
+  name: string; role: string; provider?: string; up: boolean; error?: string; restarts: number; inferences: number; failures: number; comparisons: number;
+  disagreement_ratio?: number; disagreement_lower?: number; disagreement_upper?: number; noise_floor_ratio?: number; js_distance_mean?: number; alarm: boolean; lag_seconds: number; decision?: string;
+}
+export interface Interval { value: number; lower: number; upper: number; n: number }
+export interface ReliabilityBin { lower: number; upper: number; count: number; mean_confidence: number; accuracy: number }
+export interface Performance {
+  accuracy?: Interval; undefined?: string; baseline_accuracy?: number; coverage_ratio?: number; delay_p50_seconds?: number; labels: Record<string, number>; alarm: boolean;
+  confusion: { labels: string[]; counts: number[][] }; calibration?: { ece_equal_width?: number; ece_debiased?: number; brier?: number; reliability: ReliabilityBin[] };
+}
+export interface Model {
+  name: string; version: string; verdict: { level: Level; since: string; findings: Finding[] };
+  reference: { source: string; rows: number; provisional: boolean; wanted?: number; note?: string };
+  requests: { per_second: number; error_ratio?: number; p50_seconds?: number; p99_seconds?: number; total: Record<string, number> };
+  features: Feature[]; prediction?: Feature; confidence?: Feature; shadows: Shadow[]; performance?: Performance;
+  identity?: { match: boolean; like?: string; like_role?: string; probes: number; error?: string };
+}
+export interface Snapshot {
+  time: string; build: { version: string }; models: Model[];
+  tap: { upstream?: string; sample_rate: number; sampled: number; dropped: Record<string, number>; queue_bytes: number; queue_capacity_bytes: number; anomalies: Record<string, number> };
+}
+export interface Point {
+  time: string; per_second: number; error_ratio?: number; p50_seconds?: number; p99_seconds?: number; drifted_features: number; worst_psi?: number; worst_feature?: string;
+  disagreement_ratio?: number; noise_floor_ratio?: number; accuracy?: number; mean_confidence?: number; ece?: number;
+}
+export interface Event { time: string; kind: string; level: Level; model: string; version: string; words: string }
