@@ -65,6 +65,9 @@ func (s *Shadow) Engine() (shadow.Engine, error) {
 	return nil, fmt.Errorf("%w: %s", shadow.ErrUnavailable, reason)
 }
 
+// Loading reports whether the engine has neither come nor failed yet.
+func (s *Shadow) Loading() bool { return s.engine.Load() == nil && s.failed.Load() == nil }
+
 // Lag is the age of the record replayed last when its replay ended.
 func (s *Shadow) Lag() time.Duration { return time.Duration(s.lag.Load()) }
 

@@ -158,7 +158,8 @@ type Shadow struct {
 	Provider string `json:"provider,omitempty"`
 	Digest   string `json:"digest,omitempty"`
 	Up       bool   `json:"up"`
-	Error    string `json:"error,omitempty"` // why it is not
+	Loading  bool   `json:"loading,omitempty"` // not up yet, and nothing is wrong
+	Error    string `json:"error,omitempty"`   // why it is not
 	Restarts uint64 `json:"restarts"`
 
 	RestartsByReason map[string]uint64 `json:"restarts_by_reason,omitempty"`

@@ -139,11 +139,24 @@ func staleRule(j *Judge, m *result.Model, now time.Time) (result.Level, string) 
 func shadowDownRule(_ *Judge, m *result.Model, _ time.Time) (result.Level, string) {
 	var down []string
 	for _, s := range m.Shadows {
-		if !s.Up {
+		if !s.Up && !s.Loading {
 			down = append(down, fmt.Sprintf("shadow %q is down: %s", s.Name, s.Error))
 		}
 	}
 	return result.Warning, strings.Join(down, "; ")
+}
+
+func loadingRule(_ *Judge, m *result.Model, _ time.Time) (result.Level, string) {
+	var names []string
+	for _, s := range m.Shadows {
+		if s.Loading {
+			names = append(names, s.Name)
+		}
+	}
+	if len(names) == 0 {
+		return "", ""
+	}
+	return result.Learning, "loading the shadows: " + strings.Join(names, ", ")
 }
 
 func learningRule(_ *Judge, m *result.Model, _ time.Time) (result.Level, string) {

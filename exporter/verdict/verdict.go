@@ -24,17 +24,21 @@ type Settings struct {
 type Judge struct {
 	settings Settings
 	since    map[string]time.Time
+	about    map[string]string // what each finding is about
 	level    result.Level
 	changed  time.Time
 }
 
 // New returns a Judge for one model.
-func New(s Settings) *Judge { return &Judge{settings: s, since: map[string]time.Time{}} }
+func New(s Settings) *Judge {
+	return &Judge{settings: s, since: map[string]time.Time{}, about: map[string]string{}}
+}
 
 // rule looks for one kind of finding. An empty Words means that there is
 // nothing to say.
 type rule struct {
 	kind  string
+	over  string // what is said when it has ended
 	judge func(j *Judge, m *result.Model, now time.Time) (level result.Level, words string)
 }
 
@@ -42,18 +46,19 @@ type rule struct {
 // shown: causes before symptoms.
 func rules() []rule {
 	return []rule{
-		{"errors", errorsRule},
-		{"identity", identityRule},
-		{"disagreement", disagreementRule},
-		{"accuracy", accuracyRule},
-		{"input_drift", inputRule},
-		{"prediction_drift", predictionRule},
-		{"confidence_drift", confidenceRule},
-		{"calibration", calibrationRule},
-		{"stale", staleRule},
-		{"shadow_down", shadowDownRule},
-		{"learning", learningRule},
-		{"no_traffic", noTrafficRule},
+		{"errors", "requests succeed again", errorsRule},
+		{"identity", "the registered model is served again", identityRule},
+		{"disagreement", "the shadow agrees again", disagreementRule},
+		{"accuracy", "accuracy is back", accuracyRule},
+		{"input_drift", "the inputs are as before again", inputRule},
+		{"prediction_drift", "the mix of predicted classes is as before again", predictionRule},
+		{"confidence_drift", "the confidence is as before again", confidenceRule},
+		{"calibration", "confidence and accuracy agree again", calibrationRule},
+		{"stale", "records come again", staleRule},
+		{"shadow_down", "all shadows run", shadowDownRule},
+		{"loading", "the shadows are in place", loadingRule},
+		{"learning", "the provisional reference is learned", learningRule},
+		{"no_traffic", "records come in", noTrafficRule},
 	}
 }
 
@@ -65,16 +70,19 @@ func (j *Judge) Model(m *result.Model, now time.Time) []result.Event {
 	for _, r := range rules() {
 		level, words := r.judge(j, m, now)
 		since, held := j.since[r.kind]
+		if held && words != "" && j.about[r.kind] != about(words) {
+			held = false // another finding of the same kind, since now
+		}
 		if words == "" {
 			if held {
 				delete(j.since, r.kind)
-				events = append(events, event(m, now, r.kind, result.Healthy, strings.ReplaceAll(r.kind, "_", " ")+" is over"))
+				events = append(events, event(m, now, r.kind, result.Healthy, r.over))
 			}
 			continue
 		}
 		if !held {
 			since = now
-			j.since[r.kind] = now
+			j.since[r.kind], j.about[r.kind] = now, about(words)
 			events = append(events, event(m, now, r.kind, level, words))
 		}
 		findings = append(findings, result.Finding{Kind: r.kind, Level: level, Words: words + sinceWords(since, now), Since: since})
@@ -89,6 +97,16 @@ func (j *Judge) Model(m *result.Model, now time.Time) []result.Event {
 	}
 	m.Verdict = result.Verdict{Level: level, Since: j.changed, Findings: findings}
 	return events
+}
+
+// about is what a finding is about, without its figures: the words up to the
+// first colon. "wrong version served: ..." is another finding than "unknown
+// model served: ...", but a growing number is the same one.
+func about(words string) string {
+	if head, _, ok := strings.Cut(words, " served: "); ok {
+		return head
+	}
+	return ""
 }
 
 func event(m *result.Model, now time.Time, kind string, level result.Level, words string) result.Event {

@@ -94,7 +94,7 @@ func (m *Model) shadow(s *replay.Shadow, r *restarts, a agreement.Result) result
 	out.RestartsByReason, out.Restarts = r.list()
 	engine, err := s.Engine()
 	if err != nil {
-		out.Error = err.Error()
+		out.Error, out.Loading = err.Error(), s.Loading()
 	} else {
 		info := engine.Model()
 		load := (info.Load + info.WarmUp).Seconds()

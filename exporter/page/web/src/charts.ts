@@ -82,6 +82,9 @@ export class BarChart {
   restyle(): void { this.plot?.destroy(); this.plot = undefined; this.key = ""; }
 }
 
+// A bin of fewer predictions says nothing about accuracy.
+const fewest = 10;
+
 // ReliabilityChart shows accuracy by confidence against the diagonal.
 export class ReliabilityChart {
   private plot?: uPlot;
@@ -89,7 +92,7 @@ export class ReliabilityChart {
   constructor(private readonly box: HTMLElement) {}
 
   update(bins: { mean_confidence: number; accuracy: number; count: number }[]): void {
-    const used = bins.filter((b) => b.count > 0);
+    const used = bins.filter((b) => b.count >= fewest);
     const xs = [0, ...used.map((b) => b.mean_confidence), 1];
     const order = xs.map((_, i) => i).sort((a, b) => xs[a] - xs[b]);
     const accuracy = [null, ...used.map((b) => b.accuracy), null];

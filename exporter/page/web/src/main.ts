@@ -23,6 +23,7 @@ class Page {
   private points: Point[] = [];
   private log: Event[] = [];
   private last?: Snapshot;
+  private busy = false;
 
   constructor() {
     byId("charts").append(...this.plots.map((p) => p.root));
@@ -50,8 +51,18 @@ class Page {
     e.textContent = on ? "live" : "not connected";
   }
 
+  // One at a time: two that overlap would fetch the same history twice. What
+  // comes meanwhile is shown afterwards, the newest only.
   private async show(s: Snapshot): Promise<void> {
     this.last = s;
+    if (this.busy) return;
+    this.busy = true;
+    try {
+      for (let shown: Snapshot | undefined; shown !== this.last;) { shown = this.last; await this.draw(shown!); }
+    } finally { this.busy = false; }
+  }
+
+  private async draw(s: Snapshot): Promise<void> {
     const m = s.models.find((x) => key(x) === this.chosen) ?? worst(s.models);
     this.chooser(s.models, m);
     byId("build").textContent = "gnomon " + s.build.version;
@@ -88,7 +99,7 @@ class Page {
     const nav = byId("models");
     nav.replaceChildren(...(models.length < 2 ? [] : models.map((m) => {
       const b = el("button", { type: "button", "aria-pressed": String(m === current) }, `${icon(m.verdict.level)} ${m.name}${m.version ? " " + m.version : ""}`);
-      b.addEventListener("click", () => { this.chosen = key(m); this.points = []; if (this.last) void this.show(this.last); });
+      b.addEventListener("click", () => { this.chosen = key(m); this.points = []; this.again(); });
       return b;
     })));
   }
@@ -97,8 +108,10 @@ class Page {
     document.documentElement.dataset.theme = name;
     if (keep) localStorage.setItem("theme", name);
     for (const part of [...this.plots, this.features, this.quality]) part.restyle();
-    if (this.last) void this.show(this.last);
+    this.again();
   }
+
+  private again(): void { if (this.last) void this.show({ ...this.last }); }
 
   private resize(): void { for (const part of [...this.plots, this.features, this.quality]) part.resize(); }
 }
