@@ -85,7 +85,21 @@ func TestSinceStaysAndEventsAreOnce(t *testing.T) {
 		t.Errorf("since %v", got)
 	}
 	m.Features[0].State = "quiet"
-	if ev := j.Model(&m, now.Add(50*time.Second)); len(ev) != 1 || ev[0].Words != "input drift is over" {
+	if ev := j.Model(&m, now.Add(50*time.Second)); len(ev) != 1 || ev[0].Words != "the inputs are as before again" {
 		t.Errorf("events at the end: %+v", ev)
+	}
+}
+
+// TestAnotherFindingOfTheSameKindBeginsAnew: a wrong version after an unknown
+// model is news, a growing number is not.
+func TestAnotherFindingOfTheSameKindBeginsAnew(t *testing.T) {
+	j := New(settings())
+	m := healthy()
+	m.Identity = &result.Identity{Checked: now}
+	j.Model(&m, now)
+	m.Identity.Like, m.Identity.LikeRole = "v1", "baseline"
+	later := now.Add(20 * time.Second)
+	if ev := j.Model(&m, later); len(ev) != 1 || !m.Verdict.Findings[0].Since.Equal(later) {
+		t.Errorf("events %+v, since %v", ev, m.Verdict.Findings[0].Since)
 	}
 }
