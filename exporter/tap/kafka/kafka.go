@@ -144,6 +144,9 @@ func (x *Source) Run(ctx context.Context, emit func(*record.Capture)) error {
 	}
 	leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
+	if err := x.client.Flush(leave); err != nil { // dead letters
+		x.s.Logger.Debug("dead letters not written", "err", err)
+	}
 	x.commit(leave)
 	return nil
 }
@@ -222,7 +225,7 @@ func (x *Source) poison(ctx context.Context, r *kgo.Record) {
 	x.s.Observer.Anomaly(oip.InvalidJSON.String())
 	if x.s.DeadLetter != "" {
 		dead := &kgo.Record{Topic: x.s.DeadLetter, Key: r.Key, Value: r.Value, Headers: append([]kgo.RecordHeader{{Key: "gnomon-topic", Value: []byte(r.Topic)}}, r.Headers...)}
-		x.client.TryProduce(ctx, dead, func(_ *kgo.Record, err error) {
+		x.client.TryProduce(context.WithoutCancel(ctx), dead, func(_ *kgo.Record, err error) {
 			if err != nil {
 				x.s.Logger.Debug("dead letter not written", "err", err)
 			}

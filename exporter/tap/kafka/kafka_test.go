@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"testing"
 	"time"
@@ -115,7 +116,7 @@ func (o *observed) wait(t *testing.T, what string, ready func() bool) {
 // run starts a source; the function it returns ends it.
 func run(t *testing.T, brokers []string, o *observed, change func(*Settings)) (*Source, func()) {
 	t.Helper()
-	s := Settings{Brokers: brokers, Topics: []string{inputs, outputs, free}, Group: "g", Sampler: taptest.All{}, Observer: o, DeadLetter: "dead",
+	s := Settings{Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})), Brokers: brokers, Topics: []string{inputs, outputs, free}, Group: "g", Sampler: taptest.All{}, Observer: o, DeadLetter: "dead",
 		Options: []kgo.Opt{kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond })}}
 	if change != nil {
 		change(&s)
@@ -187,7 +188,11 @@ func letters(t *testing.T, brokers []string, n int) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	for n > 0 && ctx.Err() == nil {
-		n -= r.PollFetches(ctx).NumRecords()
+		fetches := r.PollFetches(ctx)
+		n -= fetches.NumRecords()
+		if err := fetches.Err(); err != nil {
+			t.Log(err)
+		}
 	}
 	if n != 0 {
 		t.Errorf("%d dead letters are missing", n)
