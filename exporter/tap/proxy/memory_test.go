@@ -37,6 +37,7 @@ func serveFlood(upstream string) error {
 	if err != nil {
 		return err
 	}
+	debug.SetGCPercent(queue.GCPercent)
 	debug.SetMemoryLimit(queue.MemoryLimit(floodBudget))
 	q := queue.New(floodBudget)
 	p, err := New(Settings{

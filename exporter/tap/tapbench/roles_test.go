@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"runtime/pprof"
 	"strconv"
 	"testing"
@@ -86,7 +87,10 @@ func tap(ctx context.Context, u *url.URL, plain bool) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := queue.New(64 << 20)
+	const budget = 64 << 20
+	debug.SetGCPercent(queue.GCPercent)
+	debug.SetMemoryLimit(queue.MemoryLimit(budget))
+	q := queue.New(budget)
 	go func() {
 		for {
 			c, err := q.Pop(ctx)
