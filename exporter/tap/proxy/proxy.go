@@ -119,7 +119,7 @@ func transport(s Settings) *http.Transport {
 		Protocols:             protocols,
 		DisableCompression:    true, // bodies stay as they are
 		MaxIdleConnsPerHost:   256,
-		IdleConnTimeout:       time.Minute,
+		IdleConnTimeout:       idleTimeout,
 		TLSHandshakeTimeout:   s.DialTimeout,
 		ExpectContinueTimeout: 5 * time.Second,
 	}

@@ -14,7 +14,7 @@ import (
 // nothing: a sidecar is no hop that anyone should see.
 func (p *Proxy) reverseProxy() *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
-		Transport:  p.transport,
+		Transport:  roundTripper{p.transport, p.grpc},
 		BufferPool: &copyBuffers{},
 		ErrorLog:   Server(nil, p.s.Logger).ErrorLog,
 		Rewrite: func(r *httputil.ProxyRequest) {
@@ -53,7 +53,7 @@ func (p *Proxy) upstreamFailed(w http.ResponseWriter, r *http.Request, err error
 		t.failed = true
 	}
 	if p.grpc {
-		unavailable(w)
+		grpcFailed(w, r, err)
 		return
 	}
 	badGateway(w)
@@ -106,8 +106,6 @@ func (t *teeReader) Read(p []byte) (int, error) {
 	t.w.x.Request(p[:n])
 	switch {
 	case err == io.EOF || t.seen == t.length:
-		// The transport asks once more, perhaps when the answer has come and
-		// the body is closed: that is no fault of the client's.
 		t.whole = true
 		t.w.x.RequestEnd()
 	case err != nil:

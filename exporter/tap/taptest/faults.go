@@ -44,6 +44,9 @@ func streams(t *testing.T, start Start) {
 			}
 			next <- struct{}{}
 		}
+		if rest, err := io.ReadAll(lines); len(rest) > 0 || err != nil { // to the end: who leaves before it has cancelled
+			t.Fatalf("%s: %q, %v", path, rest, err)
+		}
 		response.Body.Close()
 	}
 	if c := rig.Capture(t); string(c.Response.Bytes) != "event\nevent\nevent\n" {
