@@ -4,7 +4,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -X main.version=$(VERSION)
 GO ?= go
 
-.PHONY: help deps build run test lint bench fuzz clean
+.PHONY: help deps build run page browser screenshots test lint bench fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -19,7 +19,20 @@ build: ## build bin/gnomon
 run: deps build ## run the demo: a real model, watched
 	@exec bin/gnomon demo
 
-test: deps ## run every test, with the race detector on the concurrent packages
+page: ## build the page from its sources; a difference to what is committed is an error
+	@command -v npm >/dev/null || { echo "SKIP page: no npm"; exit 0; }; \
+	exporter/page/web/build.sh && git diff --exit-code --stat -- exporter/page/dist
+
+browser: ## fetch what the browser tests need (npm, pinned)
+	@if ! command -v npm >/dev/null; then echo "SKIP browser tests: no npm"; \
+	elif [ ! -d exporter/page/web/node_modules/playwright-core ]; then \
+	  echo "npm ci: playwright-core and the page's build tools"; cd exporter/page/web && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error; fi
+
+screenshots: deps browser ## play the demo and keep the page's screenshots in docs/images
+	$(GO) test -count=1 -run TestDemoTellsTheStory ./cmd/gnomon
+	@mkdir -p docs/images && cp artifacts/page/drift.png docs/images/ && ls -l docs/images
+
+test: deps browser ## run every test, with the race detector on the concurrent packages
 	$(GO) vet ./...
 	$(GO) test -race ./exporter/... ./shadow/... ./cmd/...
 	$(GO) test ./driftlib/... ./examples/...
