@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/gnomon-dev/gnomon/driftlib/profile"
@@ -43,7 +42,7 @@ func Load(o Options) (*Reference, error) {
 	if strings.HasSuffix(o.File, ".json") {
 		return r, r.loadProfile()
 	}
-	t, err := table.Read(o.File)
+	t, err := table.Read(o.File, table.Options{})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrReference, err)
 	}
@@ -56,7 +55,7 @@ func Load(o Options) (*Reference, error) {
 	for _, c := range t.Columns {
 		switch {
 		case c.Name == o.Label:
-			r.Labels = labels(&c)
+			r.Labels = c.Values()
 		case !slices.Contains(o.Exclude, c.Name):
 			r.Columns = append(r.Columns, c)
 		}
@@ -78,21 +77,6 @@ func (r *Reference) loadProfile() error {
 	}
 	r.Rows = r.Profile.Rows
 	return nil
-}
-
-// labels are a column's values as text; whole numbers without a fraction, so
-// that 3.0 is the class 3.
-func labels(c *table.Column) []string {
-	if !c.Numeric {
-		return c.Text
-	}
-	out := make([]string, len(c.Numbers))
-	for i, v := range c.Numbers {
-		if !c.Missing[i] {
-			out[i] = strconv.FormatFloat(v, 'f', -1, 64)
-		}
-	}
-	return out
 }
 
 // Names are the input columns' names.
@@ -158,7 +142,7 @@ func (r *Reference) tensor(in shadow.IO, row, at, width int) (tensor.Tensor, err
 	if in.Type == tensor.Bytes {
 		t := tensor.Tensor{Name: in.Name, Type: tensor.Bytes, Shape: rowShape(in.Shape)}
 		for k := range width {
-			t.Strings = append(t.Strings, []byte(text(&r.Columns[at+k], row)))
+			t.Strings = append(t.Strings, []byte(r.Columns[at+k].Value(row)))
 		}
 		return t, nil
 	}
@@ -168,17 +152,10 @@ func (r *Reference) tensor(in shadow.IO, row, at, width int) (tensor.Tensor, err
 	}
 	for k := range width {
 		c := &r.Columns[at+k]
-		if !c.Numeric {
-			return t, fmt.Errorf("%w: column %q of %s holds text (row %d: %q), input %q wants numbers; exclude the column or encode it", ErrReference, c.Name, r.Source, row+1, c.Text[row], in.Name)
+		if !c.Numeric() {
+			return t, fmt.Errorf("%w: column %q of %s holds text (row %d: %q), input %q wants numbers; exclude the column or encode it", ErrReference, c.Name, r.Source, row+1, c.Value(row), in.Name)
 		}
-		t.SetFloat64(k, c.Numbers[row])
+		t.SetFloat64(k, c.Floats[row])
 	}
 	return t, nil
-}
-
-func text(c *table.Column, row int) string {
-	if c.Numeric {
-		return strconv.FormatFloat(c.Numbers[row], 'g', -1, 64)
-	}
-	return c.Text[row]
 }
