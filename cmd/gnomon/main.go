@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -54,6 +55,8 @@ func commands() []command {
 		{"run", registerRun},
 		{"demo", registerDemo},
 		{"check", registerCheck},
+		{"drift", registerDrift},
+		{"profile", registerProfile},
 		{"version", registerVersion},
 		{workerCommand, registerWorker},
 		{primaryCommand, registerPrimary},
@@ -79,7 +82,7 @@ func run(ctx context.Context, args []string, io streams) int {
 	for _, c := range commands() {
 		runners[c.name] = c.register(app)
 	}
-	name, err := app.Parse(args)
+	name, err := app.Parse(joinDashes(args))
 	switch {
 	case done == 0:
 		return exitDone // --help
@@ -88,6 +91,20 @@ func run(ctx context.Context, args []string, io streams) int {
 		return exitUsage
 	}
 	return exitCode(runners[name](ctx, io), io.err)
+}
+
+// joinDashes writes "--flag -" as "--flag=-": kingpin takes a lone dash for an
+// empty flag, but here it stands for standard input or output.
+func joinDashes(args []string) []string {
+	var out []string
+	for _, a := range args {
+		if last := len(out) - 1; a == "-" && last >= 0 && strings.HasPrefix(out[last], "--") && !strings.Contains(out[last], "=") {
+			out[last] += "=-"
+			continue
+		}
+		out = append(out, a)
+	}
+	return out
 }
 
 func exitCode(err error, stderr io.Writer) int {

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sort"
 	"strconv"
 	"strings"
+
+	"github.com/gnomon-dev/gnomon/driftlib/internal/radix"
 )
 
 // Binner finds the bin of a value. Immutable, safe for concurrent use.
@@ -134,6 +137,25 @@ func (b *Binner) Index(v float64) int {
 	}
 	return k
 }
+
+// CountSorted adds finite values, in ascending order, to the counts of their
+// bins: a search for each edge instead of a comparison for each value.
+func (b *Binner) CountSorted(sorted, counts []float64) {
+	if b.first < 0 {
+		counts[b.other] += float64(len(sorted))
+		return
+	}
+	from := 0
+	for k, e := range b.edges {
+		n := sort.Search(len(sorted)-from, func(i int) bool { return sorted[from+i] > e })
+		counts[b.first+k] += float64(n)
+		from += n
+	}
+	counts[b.first+len(b.edges)] += float64(len(sorted) - from)
+}
+
+// Sort sorts values ascending by radix sort. There must be no NaN among them.
+func Sort(values []float64) { radix.Float64s(values, nil) }
 
 // CategoryIndex is the bin of a category; unknown ones are "other".
 func (b *Binner) CategoryIndex(s string) int {

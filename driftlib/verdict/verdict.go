@@ -44,6 +44,10 @@ type Options struct {
 	MinPSI  float64 // of the adjusted PSI
 	MinRows int     // on either side
 	Major   float64 // of the lower bound of PSI
+	// Independent takes p-values of rows as if they were independent, which is
+	// the rule for tables; otherwise n rows count as n / tau. The bias and the
+	// bounds of PSI are those of dependent rows either way.
+	Independent bool
 }
 
 // Defaults are the limits that the rule was measured with.
@@ -53,6 +57,9 @@ func Defaults() Options { return Options{Alpha: .05, MinPSI: .01, MinRows: 30, M
 type Sample struct {
 	Counts []float64 // by monitor bin
 	Values []float32 // the finite values of a numeric feature; sorted in place
+	// Sorted is the finite values in full precision, ascending, instead of
+	// Values; it is held against Reference.Sorted.
+	Sorted []float64
 }
 
 // Result is what is known of one feature. A statistic that does not apply is
@@ -66,6 +73,7 @@ type Result struct {
 	Reference, Current float64 // rows
 
 	KS, KSPValue, KSAdjusted   float64
+	KSIndependent              float64 // KSPValue, were the rows independent: what others print
 	ChiSquare, ChiSquarePValue float64
 	ChiSquareDoF               int
 	PSI                        sequential.PSIInterval
@@ -73,6 +81,8 @@ type Result struct {
 	Hellinger, TotalVariation  float64
 	Wasserstein                float64 // divided by the reference's standard deviation, at least 1e-3
 	PValue, Adjusted           float64 // of the feature: its tests combined, then adjusted over the features
+
+	chiSquareIndependent float64 // ChiSquarePValue, were the rows independent
 }
 
 // Reference is a profile's feature made ready for comparisons. Immutable,
@@ -81,7 +91,10 @@ type Reference struct {
 	Feature *profile.Feature
 	Binner  *profile.Binner
 	Counts  []float64
-	sample  []float32
+	// Sorted is the reference's finite values, ascending: the profile's sample,
+	// unless set to all of them.
+	Sorted []float64
+	sample []float32
 }
 
 // NewReference compiles a feature.
@@ -94,6 +107,7 @@ func NewReference(f *profile.Feature) (*Reference, error) {
 	for i := range f.Bins {
 		r.Counts[i] = float64(f.Bins[i].Count)
 	}
+	r.Sorted = f.Sample
 	for _, v := range f.Sample {
 		r.sample = append(r.sample, float32(v))
 	}
@@ -103,7 +117,7 @@ func NewReference(f *profile.Feature) (*Reference, error) {
 // Compare takes all statistics of one feature. Adjust decides.
 func Compare(ref *Reference, s Sample) Result {
 	nan := math.NaN()
-	r := Result{Name: ref.Feature.Name, Reference: float64(ref.Feature.Count), KS: nan, KSPValue: nan, KSAdjusted: nan, ChiSquare: nan, ChiSquarePValue: nan,
+	r := Result{Name: ref.Feature.Name, Reference: float64(ref.Feature.Count), KS: nan, KSPValue: nan, KSAdjusted: nan, KSIndependent: nan, ChiSquare: nan, ChiSquarePValue: nan,
 		KL: nan, JSDistance: nan, Hellinger: nan, TotalVariation: nan, Wasserstein: nan, PValue: 1, Adjusted: 1, PSI: sequential.PSIInterval{Value: nan, Adjusted: nan, Lower: nan, Upper: nan}}
 	for _, c := range s.Counts {
 		r.Current += c
@@ -112,15 +126,23 @@ func Compare(ref *Reference, s Sample) Result {
 		return r
 	}
 	r.binned(ref, s.Counts)
-	if len(s.Values) > 0 && len(ref.sample) > 0 {
-		r.samples(ref, s.Values)
+	switch {
+	case len(s.Sorted) > 0 && len(ref.Sorted) > 0:
+		samples(&r, ref.Feature, ref.Sorted, s.Sorted)
+	case len(s.Values) > 0 && len(ref.sample) > 0:
+		radix.Float32s(s.Values, nil)
+		samples(&r, ref.Feature, ref.sample, s.Values)
 	}
-	// Two tests of one hypothesis: Bonferroni.
-	r.PValue = r.ChiSquarePValue
-	if !math.IsNaN(r.KSPValue) {
-		r.PValue = min(1, 2*min(r.KSPValue, r.ChiSquarePValue))
-	}
+	r.PValue = combined(r.KSPValue, r.ChiSquarePValue)
 	return r
+}
+
+// combined is the p-value of two tests of one hypothesis: Bonferroni.
+func combined(ks, chiSquare float64) float64 {
+	if math.IsNaN(ks) {
+		return chiSquare
+	}
+	return min(1, 2*min(ks, chiSquare))
 }
 
 func (r *Result) binned(ref *Reference, counts []float64) {
@@ -142,6 +164,7 @@ func (r *Result) binned(ref *Reference, counts []float64) {
 	// divides by their design effect.
 	if pooled, err := driftlib.ChiSquareTest(driftlib.PoolSmall(ref.Counts, counts, 5)); err == nil {
 		r.ChiSquarePValue = tail(pooled.Statistic/max(f.TauBins, 1), pooled.DoF)
+		r.chiSquareIndependent = pooled.PValue
 	}
 }
 
@@ -162,23 +185,33 @@ func occupied(a, b []float64) (n int) {
 	return n
 }
 
-func (r *Result) samples(ref *Reference, values []float32) {
-	radix.Float32s(values, nil)
-	n, m := float64(len(ref.sample)), float64(len(values))
-	r.KS = driftlib.KSStatisticSorted(ref.sample, values)
-	if tau := ref.Feature.Tau; tau > 1 {
-		r.KSPValue = driftlib.KSAsymptoticPValue(r.KS, n/tau, m/tau)
-	} else if max(len(ref.sample), len(values)) <= driftlib.ExactKSLimit {
-		r.KSPValue = driftlib.KSExactPValue(r.KS, len(ref.sample), len(values))
+// samples takes the statistics of two sorted samples. Dependent rows count as
+// fewer: the p-value is that of n / tau and m / tau rows.
+func samples[F float32 | float64](r *Result, f *profile.Feature, reference, current []F) {
+	n, m := len(reference), len(current)
+	r.KS = driftlib.KSStatisticSorted(reference, current)
+	if max(n, m) <= driftlib.ExactKSLimit {
+		r.KSIndependent = driftlib.KSExactPValue(r.KS, n, m)
 	} else {
-		r.KSPValue = driftlib.KSAsymptoticPValue(r.KS, n, m)
+		r.KSIndependent = driftlib.KSAsymptoticPValue(r.KS, float64(n), float64(m))
 	}
-	std := 1e-3
-	if ref.Feature.Moments != nil {
-		std = max(std, ref.Feature.Moments.Std)
+	r.KSPValue = r.KSIndependent
+	if f.Tau > 1 {
+		r.KSPValue = driftlib.KSAsymptoticPValue(r.KS, float64(n)/f.Tau, float64(m)/f.Tau)
 	}
-	r.Wasserstein = driftlib.WassersteinSorted(ref.sample, values) / std
+	r.Wasserstein = driftlib.WassersteinSorted(reference, current) / spread(f)
 }
+
+// spread is what the Wasserstein distance is divided by.
+func spread(f *profile.Feature) float64 {
+	if f.Moments == nil {
+		return 1e-3
+	}
+	return max(1e-3, f.Moments.Std)
+}
+
+// WassersteinRaw is the distance in the unit of the values.
+func (r *Result) WassersteinRaw(ref *Reference) float64 { return r.Wasserstein * spread(ref.Feature) }
 
 // Adjust corrects the features' p-values for their number by Holm's procedure
 // and decides: drift where the adjusted p-value is below Alpha AND the adjusted
@@ -187,7 +220,12 @@ func (r *Result) samples(ref *Reference, values []float32) {
 func Adjust(results []Result, o Options) {
 	p, ks := make([]float64, len(results)), make([]float64, len(results))
 	for i := range results {
-		p[i], ks[i] = results[i].PValue, results[i].KSPValue
+		r := &results[i]
+		if o.Independent && r.Current > 0 {
+			r.KSPValue, r.ChiSquarePValue = r.KSIndependent, r.chiSquareIndependent
+			r.PValue = combined(r.KSPValue, r.ChiSquarePValue)
+		}
+		p[i], ks[i] = r.PValue, r.KSPValue
 	}
 	adjusted, ksAdjusted := Holm(p), Holm(ks)
 	for i := range results {

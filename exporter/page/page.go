@@ -26,3 +26,6 @@ func New() http.Handler {
 		server.ServeHTTP(w, r)
 	})
 }
+
+// Asset is one of the page's files, for documents that carry it inside.
+func Asset(name string) ([]byte, error) { return dist.ReadFile("dist/" + name) }
