@@ -57,6 +57,7 @@ func commands() []command {
 		{"check", registerCheck},
 		{"drift", registerDrift},
 		{"profile", registerProfile},
+		{"evaluate", registerEvaluate},
 		{"version", registerVersion},
 		{workerCommand, registerWorker},
 		{primaryCommand, registerPrimary},

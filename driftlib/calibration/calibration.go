@@ -83,7 +83,15 @@ func EqualWidth(confidence []float64, correct []bool, bins int) (Report, error) 
 
 // Index is the equal-width bin of a confidence in [0, 1]: (i/bins, (i+1)/bins].
 func Index(confidence float64, bins int) int {
-	return min(max(int(math.Ceil(confidence*float64(bins)))-1, 0), bins-1)
+	n := float64(bins)
+	i := min(max(int(math.Ceil(confidence*n))-1, 0), bins-1)
+	// The product is rounded: 0.2 * 15 is above 3. The edges decide.
+	if i > 0 && confidence <= float64(i)/n {
+		i--
+	} else if i < bins-1 && confidence > float64(i+1)/n {
+		i++
+	}
+	return i
 }
 
 // EqualMass takes the calibration over bins that hold (nearly) the same number

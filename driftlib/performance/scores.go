@@ -161,6 +161,12 @@ func probability(p []float64) error {
 	return nil
 }
 
+// within keeps the interval of a mean to the range of what it is a mean of.
+func within(m Metric, most float64) Metric {
+	m.Lower, m.Upper = max(m.Lower, 0), min(m.Upper, most)
+	return m
+}
+
 // smallest is the probability that a logarithm takes for 0 (scikit-learn's).
 const smallest = 2.220446049250313e-16
 
@@ -176,7 +182,7 @@ func LogLoss(ofActual []float64) (Metric, error) {
 	for _, p := range ofActual {
 		m.add(-math.Log(min(max(p, smallest), 1-smallest)))
 	}
-	return m.metric("no observations"), nil
+	return within(m.metric("no observations"), math.Inf(1)), nil
 }
 
 // Brier is the mean of (p - y)² over observations, p the probability of the
@@ -199,7 +205,7 @@ func Brier(p []float64, positive []bool) (Metric, error) {
 		}
 		m.add((v - y) * (v - y))
 	}
-	return m.metric("no observations"), nil
+	return within(m.metric("no observations"), 1), nil
 }
 
 // BrierMulticlass is the mean over rows of sum over classes (p_k - y_k)², 0 to
@@ -227,7 +233,7 @@ func BrierMulticlass(rows [][]float64, actual []int) (Metric, error) {
 		}
 		m.add(sum)
 	}
-	return m.metric("no observations"), nil
+	return within(m.metric("no observations"), 2), nil
 }
 
 // TopK is the share of rows whose actual class is among the k with the highest

@@ -17,6 +17,9 @@ var templates embed.FS
 // script and data are inside.
 func (d *Drift) WriteHTML(w io.Writer) error { return render(w, "drift.html", d) }
 
+// WriteHTML writes the document as one file that needs nothing else.
+func (e *Evaluation) WriteHTML(w io.Writer) error { return render(w, "evaluate.html", e) }
+
 // render fills a template with a document, the page's style and the script
 // that draws it.
 func render(w io.Writer, name string, document any) error {

@@ -3,6 +3,8 @@ package offline
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/gnomon-dev/gnomon/driftlib/verdict"
@@ -50,4 +52,38 @@ func (f *Feature) tone() string {
 		return "healthy"
 	}
 	return "neutral"
+}
+
+// WriteTable writes the document for a terminal.
+func (e *Evaluation) WriteTable(w io.Writer) error {
+	fmt.Fprintf(w, "%s, %d rows\n", e.Task, e.Rows)
+	for _, reason := range slices.Sorted(maps.Keys(e.Skipped)) {
+		fmt.Fprintf(w, "%d rows left out: %s\n", e.Skipped[reason], reason)
+	}
+	for i := range e.Groups {
+		if err := e.Groups[i].write(w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *Group) write(w io.Writer) error {
+	fmt.Fprintf(w, "\n%s: %d rows\n", g.Name, g.Rows)
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "metric\tvalue\t95 % interval\tn")
+	for _, name := range slices.Sorted(maps.Keys(g.Metrics)) {
+		m := g.Metrics[name]
+		if !m.Defined() {
+			fmt.Fprintf(tw, "%s\tundefined: %s\t\t\n", name, m.Undefined)
+			continue
+		}
+		fmt.Fprintf(tw, "%s\t%.4f\t%.4f to %.4f\t%d\n", name, m.Value, m.Lower, m.Upper, m.N)
+	}
+	if c := g.Calibration; c != nil {
+		fmt.Fprintf(tw, "calibration error, %d equal-width bins\t%.4f\t\t\n", c.EqualWidth.Bins, c.EqualWidth.Value)
+		fmt.Fprintf(tw, "calibration error, %d equal-mass bins\t%.4f\t\t\n", c.EqualMass.Bins, c.EqualMass.Value)
+		fmt.Fprintf(tw, "calibration error, its bias taken off\t%.4f\t\t\n", c.Debiased.Value)
+	}
+	return tw.Flush()
 }
