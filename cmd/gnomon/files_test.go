@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/gnomon-dev/gnomon/examples/digits"
 )
 
 // call runs a command in this process.
@@ -96,5 +98,86 @@ func TestProfileThenDrift(t *testing.T) {
 	}
 	if b, err := os.ReadFile(file); err != nil || !bytes.HasPrefix(b, []byte("<!doctype html>")) {
 		t.Errorf("%v: %.40s", err, b)
+	}
+}
+
+// recorded writes traffic of the demo's model as JSON Lines, with labels.
+func recorded(t *testing.T) (requests, model string) {
+	t.Helper()
+	data, err := digits.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	models, err := digits.Models()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	model = filepath.Join(dir, "digits.onnx")
+	if err := os.WriteFile(model, models[digits.FP32].ONNX, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	for i, img := range data.Traffic[:200] {
+		if err := enc.Encode(map[string]any{"id": fmt.Sprint(i), "label": img.Label, "request": map[string]any{
+			"inputs": []any{map[string]any{"name": "x", "shape": []int{1, 1, digits.Size, digits.Size}, "datatype": "FP32", "data": img.Pixels}}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.WriteString("no record\n")
+	requests = filepath.Join(dir, "requests.jsonl")
+	if err := os.WriteFile(requests, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return requests, model
+}
+
+func TestReplay(t *testing.T) {
+	lib := library(t)
+	requests, model := recorded(t)
+	args := []string{"replay", "--model", model, "--requests", requests, "--onnxruntime.library", lib, "--format", "json"}
+	code, out, errs := call(t, "", append(args, "--gate", "metrics.accuracy > 0.9 and calibration.ece_equal_width < 0.2", "--batch", "16")...)
+	var r struct {
+		Records   int
+		Skipped   map[string]int
+		Model     struct{ Digest, Provider string }
+		Agreement any
+		Metrics   map[string]struct{ Value float64 }
+	}
+	if err := json.Unmarshal([]byte(out), &r); err != nil || code != exitDone {
+		t.Fatalf("exit %d, %v: %s %s", code, err, out, errs)
+	}
+	if r.Records != 200 || r.Skipped["not_a_record"] != 1 || r.Agreement != nil || r.Model.Provider != "cpu" || r.Metrics["accuracy"].Value < .9 {
+		t.Errorf("%+v", r)
+	}
+	for name, c := range map[string]struct {
+		args []string
+		code int
+		says string
+	}{
+		"gate trips":  {append(args, "--gate", "agreement >= 0.9"), exitTripped, `"agreement" is not in the result`},
+		"bad gate":    {append(args, "--gate", "agreement"), exitUsage, "write PATH >= NUMBER"},
+		"no model":    {[]string{"replay", "--model", "absent.onnx", "--requests", requests, "--onnxruntime.library", lib}, exitFailed, "absent.onnx"},
+		"no requests": {[]string{"replay", "--model", model, "--requests", "absent.jsonl"}, exitFailed, "absent.jsonl"},
+	} {
+		code, out, errs := call(t, "", c.args...)
+		if code != c.code || !strings.Contains(errs, c.says) {
+			t.Errorf("%s: exit %d, %q %q", name, code, out[:min(len(out), 200)], errs)
+		}
+	}
+}
+
+func TestEvaluate(t *testing.T) {
+	const table = "label,p,site\n1,.9,a\n0,.2,b\n1,.7,a\n0,.6,b\n"
+	code, out, errs := call(t, table, "evaluate", "--data", "-", "--label", "label", "--score", "p", "--group-by", "site", "--format", "json")
+	if code != exitDone || !strings.Contains(out, `"name": "b"`) {
+		t.Errorf("exit %d: %s %s", code, out, errs)
+	}
+	if code, _, errs := call(t, table, "evaluate", "--data", "-", "--label", "label"); code != exitUsage || !strings.Contains(errs, "exactly one") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+	if code, _, errs := call(t, table, "evaluate", "--data", "-", "--label", "labels", "--score", "p"); code != exitFailed || !strings.Contains(errs, "there are label, p, site") {
+		t.Errorf("exit %d: %s", code, errs)
 	}
 }

@@ -57,6 +57,7 @@ func commands() []command {
 		{"check", registerCheck},
 		{"drift", registerDrift},
 		{"profile", registerProfile},
+		{"replay", registerReplay},
 		{"evaluate", registerEvaluate},
 		{"version", registerVersion},
 		{workerCommand, registerWorker},

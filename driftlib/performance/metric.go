@@ -127,6 +127,7 @@ func wilson(p, n float64) (lower, upper float64) {
 // where v is the value taken to [0, 1]. At the ends of the range, where that
 // variance is 0 and says nothing, support observations are taken.
 func bounded(value, variance, support, low, high float64, n int) Metric {
+	value = min(max(value, low), high) // rounding
 	width := high - low
 	v := min(max((value-low)/width, 0), 1)
 	effective := support

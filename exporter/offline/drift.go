@@ -118,7 +118,7 @@ func FindDrift(ref Known, current *table.File, o DriftOptions) (*Drift, error) {
 	results := make([]verdict.Result, len(names))
 	for i, name := range names {
 		var f Feature
-		if f, results[i], err = compare(ref, current, name, o); err != nil {
+		if f, results[i], err = compareColumn(ref, current, name, o); err != nil {
 			return nil, fmt.Errorf("column %q: %w", name, err)
 		}
 		d.Features = append(d.Features, f)
@@ -159,8 +159,8 @@ func common(ref Known, current *table.File) (names, ignored []string, err error)
 	return names, ignored, nil
 }
 
-// compare takes the statistics of one column.
-func compare(ref Known, current *table.File, name string, o DriftOptions) (Feature, verdict.Result, error) {
+// compareColumn takes the statistics of one column.
+func compareColumn(ref Known, current *table.File, name string, o DriftOptions) (Feature, verdict.Result, error) {
 	cur, err := current.Column(name)
 	if err != nil {
 		return Feature{}, verdict.Result{}, err

@@ -10,7 +10,7 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/page"
 )
 
-//go:embed drift.html evaluate.html
+//go:embed drift.html evaluate.html replay.html
 var templates embed.FS
 
 // WriteHTML writes the document as one file that needs nothing else: style,

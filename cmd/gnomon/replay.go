@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+	"github.com/gnomon-dev/gnomon/exporter/offline"
+	"github.com/gnomon-dev/gnomon/exporter/tap/file"
+	"github.com/gnomon-dev/gnomon/shadow/compare"
+	"github.com/gnomon-dev/gnomon/shadow/onnx"
+)
+
+// replayFlags are the flags of gnomon replay.
+type replayFlags struct {
+	model, requests, provider, library, gate string
+	output, softmax, kind, classes           string
+	tolerance                                float64
+	batch, bins                              int
+	out                                      *output
+}
+
+func registerReplay(app *kingpin.Application) runner {
+	f := &replayFlags{}
+	c := app.Command("replay", "Run recorded traffic on a model: does it answer as the recorded one did, is it right, how fast is it?")
+	c.Flag("model", "The .onnx file.").Required().StringVar(&f.model)
+	c.Flag("requests", "Recorded traffic, JSON Lines, plain or gzip; - is standard input.").Required().StringVar(&f.requests)
+	c.Flag("provider", "Execution providers in the order of preference, comma-separated.").Default("cpu").StringVar(&f.provider)
+	c.Flag("gate", "Conditions that must hold, such as 'agreement >= 0.99 and latency_seconds.p99 < 0.05'; exit with 3 where one does not.").StringVar(&f.gate)
+	c.Flag("batch", "Rows of one inference.").Default("1").IntVar(&f.batch)
+	c.Flag("output-name", "Output to read; the widest numeric one where left out.").StringVar(&f.output)
+	c.Flag("kind", "classification or regression.").Default("classification").EnumVar(&f.kind, "classification", "regression")
+	c.Flag("softmax", "auto, always or never: whether the output is logits.").Default("auto").EnumVar(&f.softmax, "auto", "always", "never")
+	c.Flag("classes", "Names of the classes, comma-separated, where labels use names.").StringVar(&f.classes)
+	c.Flag("tolerance", "Relative difference up to which two values agree.").Default("0.001").Float64Var(&f.tolerance)
+	c.Flag("ece-bins", "Bins of the calibration errors.").Default("15").IntVar(&f.bins)
+	c.Flag("onnxruntime.library", "Path of the ONNX Runtime library; found by itself where left out.").StringVar(&f.library)
+	f.out = outputFlags(c)
+	return f.run
+}
+
+func (f *replayFlags) run(ctx context.Context, io streams) error {
+	var gate *offline.Gate
+	var err error
+	if f.gate != "" {
+		if gate, err = offline.ParseGate(f.gate); err != nil {
+			return usageError{fmt.Errorf("--gate: %w", err)}
+		}
+	}
+	if f.batch < 1 || f.bins < 1 {
+		return usageError{errors.New("--batch and --ece-bins must be at least 1")}
+	}
+	records, done, err := f.open(io)
+	if err != nil {
+		return err
+	}
+	defer done()
+	engine, err := onnx.Open(onnx.Settings{Library: f.library, Path: f.model, Providers: list(f.provider), MaxBatch: f.batch})
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	reading := compare.Options{Kind: f.kind, Output: f.output, Softmax: compare.Softmax(f.softmax), Tolerance: f.tolerance}
+	r, err := offline.Run(ctx, records, offline.ReplayOptions{Engine: engine, Reader: compare.NewReader(reading), Comparer: compare.NewComparer(reading), Classes: list(f.classes), Batch: f.batch, ECEBins: f.bins})
+	if err != nil {
+		return err
+	}
+	if err := f.out.write(r, io); err != nil || gate == nil {
+		return err
+	}
+	failed, err := gate.Check(r)
+	if err == nil && len(failed) > 0 {
+		err = fmt.Errorf("%w: %s", errTripped, strings.Join(failed, "; "))
+	}
+	return err
+}
+
+// open opens the recorded traffic.
+func (f *replayFlags) open(s streams) (*file.Reader, func(), error) {
+	var in io.Reader = s.in
+	done := func() {}
+	if f.requests != "-" {
+		opened, err := os.Open(f.requests)
+		if err != nil {
+			return nil, nil, err
+		}
+		in, done = opened, func() { opened.Close() }
+	}
+	r, err := file.NewReader(in, nil, 0, time.Now)
+	if err != nil {
+		done()
+		return nil, nil, fmt.Errorf("%s: %w", f.requests, err)
+	}
+	return r, done, nil
+}
