@@ -39,6 +39,12 @@ type checker struct {
 	file   string
 	root   *yaml.Node
 	faults Faults
+	seen   map[visit]bool // what an alias led to: aliases may form cycles and bombs
+}
+
+type visit struct {
+	node *yaml.Node
+	kind reflect.Type
 }
 
 // at returns the line of a field given as slos[2].objective, or that of the
@@ -100,7 +106,7 @@ func (c *checker) decode(out any) {
 
 // unknown reports the fields that the type does not have.
 func (c *checker) unknown(n *yaml.Node, t reflect.Type, path string, depth int) {
-	if depth > 50 { // aliases may form a cycle
+	if depth > 50 {
 		return
 	}
 	for t.Kind() == reflect.Pointer {
@@ -108,6 +114,13 @@ func (c *checker) unknown(n *yaml.Node, t reflect.Type, path string, depth int) 
 	}
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
+		if c.seen == nil {
+			c.seen = map[visit]bool{}
+		}
+		if c.seen[visit{n, t}] {
+			return
+		}
+		c.seen[visit{n, t}] = true
 	}
 	switch {
 	case n.Kind == yaml.SequenceNode && t.Kind() == reflect.Slice:
