@@ -15,8 +15,8 @@ import (
 	"github.com/gnomon-dev/gnomon/shadow/onnx"
 )
 
-// binary builds gnomon once for the tests that need its child processes.
-var binary = sync.OnceValues(func() (string, error) {
+// built builds gnomon once for the tests that need its child processes.
+var built = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "gnomon-test-")
 	if err != nil {
 		return "", err
@@ -34,7 +34,7 @@ func gnomon(t *testing.T) string {
 	if _, err := onnx.FindLibrary(""); err != nil {
 		t.Skip(err)
 	}
-	path, err := binary()
+	path, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}

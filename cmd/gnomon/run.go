@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/app"
 	"github.com/gnomon-dev/gnomon/exporter/config"
 	"github.com/gnomon-dev/gnomon/exporter/page"
+	"github.com/gnomon-dev/gnomon/exporter/queue"
 	"github.com/gnomon-dev/gnomon/exporter/result"
 	"github.com/prometheus/exporter-toolkit/web"
 )
@@ -131,11 +133,23 @@ func serve(ctx context.Context, cfg *config.Config, flags *web.FlagConfig, logge
 	if err != nil {
 		return err
 	}
+	boundMemory(int64(cfg.Queue.MaxBytes))
 	logger.Info("gnomon "+version, "doing", a.Start(), "clients", cfg.Listen, "upstream", cfg.Upstream, "pages", strings.Join(*flags.WebListenAddresses, " "))
 	if started != nil {
 		started()
 	}
 	return a.Run(ctx)
+}
+
+// boundMemory tells the garbage collector what the queue may hold, unless the
+// environment has said something else.
+func boundMemory(maxBytes int64) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(queue.GCPercent)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(queue.MemoryLimit(maxBytes))
+	}
 }
 
 func registerCheck(app *kingpin.Application) runner {

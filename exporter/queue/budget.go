@@ -6,6 +6,10 @@ import "sync/atomic"
 // buffers of copying, and the garbage between two collections.
 const Fixed = 24 << 20
 
+// Monitors is what windows, references and waiting labels are allowed beside
+// Fixed before the collector runs more often than GCPercent would have it.
+const Monitors = 64 << 20
+
 // GCPercent is the debug.SetGCPercent that goes with MemoryLimit: what a proxy
 // allocates a request is short-lived and little, so that collecting four times
 // as rarely costs some MiB, which the limit bounds, and saves a tenth of the
@@ -15,7 +19,7 @@ const GCPercent = 400
 // MemoryLimit is the soft limit that debug.SetMemoryLimit should get in a
 // process whose queue has maxBytes: without it, the garbage between two
 // collections may be as large as what is alive.
-func MemoryLimit(maxBytes int64) int64 { return maxBytes + Fixed }
+func MemoryLimit(maxBytes int64) int64 { return maxBytes + Fixed + Monitors }
 
 // Budget is a number of bytes that many share. Who acquires gives back.
 // Safe for concurrent use; it never blocks.

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/gnomon-dev/gnomon/exporter/monitor/agreement"
@@ -62,7 +63,11 @@ func (m *Model) evaluateFeatures(out *result.Model) {
 		return
 	}
 	loaded := b.Loaded
-	out.Reference = result.Reference{Source: b.Source, Rows: b.Profile.Rows, Provisional: b.Provisional, Digest: b.Profile.Digest(), Loaded: &loaded, Note: out.Reference.Note}
+	note := out.Reference.Note
+	if b.Provisional && note == "" {
+		note = fmt.Sprintf("provisional: learned from the first %d records, whatever they were; give the model a reference file", b.Profile.Rows)
+	}
+	out.Reference = result.Reference{Source: b.Source, Rows: b.Profile.Rows, Provisional: b.Provisional, Digest: b.Profile.Digest(), Loaded: &loaded, Note: note}
 	for _, f := range monitor.Evaluate() {
 		switch f.Name {
 		case predictionFeature:

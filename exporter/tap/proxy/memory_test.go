@@ -38,7 +38,7 @@ func serveFlood(upstream string) error {
 		return err
 	}
 	debug.SetGCPercent(queue.GCPercent)
-	debug.SetMemoryLimit(queue.MemoryLimit(floodBudget))
+	debug.SetMemoryLimit(floodBudget + queue.Fixed)
 	q := queue.New(floodBudget)
 	p, err := New(Settings{
 		Upstream: u, Sampler: taptest.All{}, Observer: taptest.NewJournal(), Budget: q.Budget(),

@@ -89,7 +89,7 @@ func tap(ctx context.Context, u *url.URL, plain bool) (http.Handler, error) {
 	}
 	const budget = 64 << 20
 	debug.SetGCPercent(queue.GCPercent)
-	debug.SetMemoryLimit(queue.MemoryLimit(budget))
+	debug.SetMemoryLimit(budget + queue.Fixed)
 	q := queue.New(budget)
 	go func() {
 		for {
