@@ -16,6 +16,7 @@ import (
 
 	"github.com/gnomon-dev/gnomon/shadow"
 	"github.com/gnomon-dev/gnomon/shadow/onnx"
+	"github.com/gnomon-dev/gnomon/shadow/shadowtest"
 	"github.com/gnomon-dev/gnomon/shadow/tensor"
 )
 
@@ -343,4 +344,15 @@ func BenchmarkTransport(b *testing.B) {
 			}
 		})
 	}
+}
+
+func TestConformance(t *testing.T) {
+	path := digits(t)
+	shadowtest.Run(t, func(t *testing.T) shadow.Engine {
+		e, err := start(t, path, &restarts{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}, shadowtest.Digits(t))
 }
