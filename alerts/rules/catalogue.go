@@ -204,7 +204,7 @@ func (g *Generator) identityRows() []row {
 	return []row{
 		{"VersionMismatch", "page", "agreement", "fast", "version", "min by ($K) (gnomon_model_identity_match) == 0",
 			2 * time.Minute, 5 * time.Minute, "{{ $labels.model }} serves the wrong model",
-			"Golden inputs are not answered as version {{ $labels.model_version }} would answer them: something else is deployed under its name."},
+			"Golden inputs are not answered as version {{ $labels.model_version }} would answer them: something else is deployed under its name{{ with printf \"sum(gnomon_model_identity_probes_total{model='%s'})\" $labels.model | query }} ({{ . | first | value | humanize }} probes so far){{ end }}."},
 		{"VersionMismatch", "ticket", "agreement", "slow", "version", strings.ReplaceAll(digests, "%s", "gnomon_model_info"),
 			30 * time.Minute, 10 * time.Minute, "Replicas of {{ $labels.model }} disagree on what version {{ $labels.model_version }} is",
 			"{{ $value }} different files are registered as version {{ $labels.model_version }} at once."},
