@@ -29,11 +29,7 @@ func Load(path string) (*spec.File, error) {
 func Generate(f *spec.File) (Output, error) {
 	out := Output{}
 	for _, file := range rules.New(f).Files() {
-		text, err := file.YAML()
-		if err != nil {
-			return nil, err
-		}
-		out["rules/"+file.Name] = text
+		out["rules/"+file.Name] = file.YAML()
 	}
 	return out, nil
 }

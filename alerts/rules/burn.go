@@ -47,11 +47,11 @@ func (g *Generator) sloAlerts(s *spec.SLO) []Rule {
 func (g *Generator) tierAlert(s *spec.SLO, t Tier, name string) Rule {
 	sel := g.selector(s)
 	expr := fmt.Sprintf("%s%s > %s and %s%s > %s", g.name("burn:ratio", t.Long), sel, number(t.Factor), g.name("burn:ratio", t.Short), sel, number(t.Factor))
-	if !spec.Kinds()[s.Kind].Slice && *s.MinFailures > 0 {
+	if !g.kinds[s.Kind].Slice && *s.MinFailures > 0 {
 		expr += fmt.Sprintf(" and %s%s * %s >= %s", g.name("bad:rate", t.Long), sel, g.seconds(t.Long), number(*s.MinFailures))
 	}
 	return g.alert(s.Team, name, expr, alertMeta{
-		slo: s.Name, tier: t.Name, class: t.Class, cause: spec.Kinds()[s.Kind].RootCause,
+		slo: s.Name, tier: t.Name, class: t.Class, cause: g.kinds[s.Kind].RootCause,
 		keep:    t.Short,
 		summary: "{{ $labels.model }} burns its " + s.Name + " budget",
 		description: fmt.Sprintf(`Version {{ $labels.model_version }} burns the error budget of %s (%.6g %% over %s) {{ $value | printf "%%.1f" }} times as fast as it lasts; this alert fires above %s over %s and %s. Budget left: {{ with printf "gnomon:slo_budget_remaining:ratio{slo='%s',model='%%s'}" $labels.model | query }}{{ . | first | value | humanizePercentage }}{{ else }}not known yet{{ end }}.`,
@@ -73,7 +73,7 @@ func (g *Generator) exhausted(s *spec.SLO) Rule {
 		long = ts[0].Long
 	}
 	return g.alert(s.Team, "BudgetExhausted", fmt.Sprintf("%s%s > 1 and on (slo, model) gnomon:slo_budget_remaining:ratio%s <= 0", g.name("burn:ratio", long), sel, sel), alertMeta{
-		slo: s.Name, tier: "trend", class: class, cause: spec.Kinds()[s.Kind].RootCause, hold: 5 * time.Minute, keep: 30 * time.Minute,
+		slo: s.Name, tier: "trend", class: class, cause: g.kinds[s.Kind].RootCause, hold: 5 * time.Minute, keep: 30 * time.Minute,
 		summary:     "{{ $labels.model }} has no " + s.Name + " budget left",
 		description: fmt.Sprintf(`The error budget of %s (%.6g %% over %s) is spent and version {{ $labels.model_version }} still burns it {{ $value | printf "%%.1f" }} times as fast as it lasts.`, s.Name, s.Objective, s.Period),
 	})

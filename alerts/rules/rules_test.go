@@ -9,6 +9,9 @@ import (
 
 	"github.com/gnomon-dev/gnomon/alerts/promql"
 	"github.com/gnomon-dev/gnomon/alerts/spec"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"go.yaml.in/yaml/v3"
 )
 
 // each calls f for every rule that a file makes.
@@ -139,9 +142,27 @@ func BenchmarkGenerate100x9(b *testing.B) {
 	f := Fleet(100)
 	for b.Loop() {
 		for _, file := range New(f).Files() {
-			if _, err := file.YAML(); err != nil {
-				b.Fatal(err)
-			}
+			file.YAML()
+		}
+	}
+}
+
+// TestYAML: what is written by hand is read as it was.
+func TestYAML(t *testing.T) {
+	for _, file := range New(spec.Default()).Files() {
+		var got File
+		if err := yaml.Unmarshal(file.YAML(), &got); err != nil {
+			t.Fatal(err)
+		}
+		got.Name = file.Name
+		if d := cmp.Diff(file, got, cmpopts.EquateEmpty()); d != "" {
+			t.Errorf("%s: %s", file.Name, d)
+		}
+	}
+	for _, s := range []string{"", "on", "a: b", "1", "-", "é\u2028", "it's", " x", "a #b", "{}", "x\ty", "a:"} {
+		var got string
+		if err := yaml.Unmarshal([]byte(quote(s)), &got); err != nil || got != s {
+			t.Errorf("%q is written %s and read %q, %v", s, quote(s), got, err)
 		}
 	}
 }

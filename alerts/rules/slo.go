@@ -57,7 +57,7 @@ func (g *Generator) name(what string, w time.Duration) string {
 // summed after, never before. A slice is looked at on every evaluation and
 // averaged.
 func (g *Generator) base(s *spec.SLO) []Rule {
-	kind, b := spec.Kinds()[s.Kind], Base(s)
+	kind, b := g.kinds[s.Kind], Base(s)
 	query := func(q string) string { return strings.ReplaceAll(q, spec.Window, g.duration(b)) }
 	bad, total := query(kind.Bad(s)), query(kind.Total(s))
 	if strings.Contains(bad, ") - sum") { // two counters, scraped together but summed apart
