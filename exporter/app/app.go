@@ -86,7 +86,7 @@ func New(s Settings) (*App, error) {
 		return nil, err
 	}
 	a.models = newModels(c, s.Now, a.traffic)
-	a.loader = &watch.Loader{Open: a.openEngine, Primary: a.primary, Now: s.Now, Logger: s.Logger}
+	a.loader = &watch.Loader{Open: a.openEngine, Primary: a.primary, Changed: func() { a.evaluator.Wake() }, Now: s.Now, Logger: s.Logger}
 	a.loop = &pipeline.Loop{Queue: a.queue, Decoder: oip.NewDecoder(a.traffic, int64(c.Queue.BodyLimit)*4), Replayer: replay.New(a.models.Lookup, replayLimit, s.Now),
 		Monitor: a.models, Batch: batchRecords, Undecodable: a.undecodable}
 	store, series := history.New(1000, 500), &metrics.Snapshot{}

@@ -105,6 +105,7 @@ func (a *App) discover(ctx context.Context) error {
 			for _, m := range models {
 				a.models.Discover(m.Name, m.Version)
 			}
+			a.evaluator.Wake()
 		}
 		select {
 		case <-ctx.Done():

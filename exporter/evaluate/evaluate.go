@@ -35,11 +35,12 @@ type Settings struct {
 type Evaluator struct {
 	s        Settings
 	duration prometheus.Histogram
+	wake     chan struct{}
 }
 
 // New returns an Evaluator.
 func New(s Settings) *Evaluator {
-	e := &Evaluator{s: s, duration: prometheus.NewHistogram(prometheus.HistogramOpts{
+	e := &Evaluator{s: s, wake: make(chan struct{}, 1), duration: prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name: "gnomon_evaluation_duration_seconds", Help: "What one evaluation of all models takes.",
 		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5}, NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 160,
 	})}
@@ -61,7 +62,18 @@ func (e *Evaluator) Run(ctx context.Context) error {
 			e.s.Models.Tick()
 		case <-evaluation.C:
 			e.Evaluate()
+		case <-e.wake:
+			e.Evaluate()
 		}
+	}
+}
+
+// Wake asks for an evaluation before its time: something came into place.
+// It does not block.
+func (e *Evaluator) Wake() {
+	select {
+	case e.wake <- struct{}{}:
+	default: // one is asked for already
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 // evaluate sums up all monitors and words the verdict.
 func (m *Model) evaluate(now time.Time, requests result.Requests) (result.Model, []result.Event) {
+	m.adopt() // there may be no traffic yet
 	m.mu.Lock()
 	version := m.version
 	m.mu.Unlock()

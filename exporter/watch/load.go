@@ -24,6 +24,8 @@ type Loader struct {
 	Open func(ctx context.Context, s config.Shadow, restarted func(reason string, lost int)) (shadow.Engine, error)
 	// Primary asks the served model directly, not through the tap.
 	Primary func(model, version string) identity.Primary
+	// Changed is told whenever something came into place or failed.
+	Changed func()
 	Now     func() time.Time
 	Logger  *slog.Logger
 }
@@ -44,6 +46,7 @@ func (l *Loader) Run(ctx context.Context, spec *Spec) error {
 	}
 	engines := l.engines(ctx, spec, log)
 	defer closeAll(engines)
+	l.Changed()
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -55,6 +58,7 @@ func (l *Loader) Run(ctx context.Context, spec *Spec) error {
 			log.Info("reference in place", "file", ref.Source, "rows", ref.Rows, "outputs", spec.Reader.Decision())
 		}
 	}
+	l.Changed()
 	if p := l.prober(ctx, spec, ref, engines); p != nil {
 		spec.prober.Store(p)
 		return p.Run(ctx)
@@ -111,6 +115,7 @@ func (l *Loader) retry(ctx context.Context, spec *Spec, i int, log *slog.Logger)
 			continue
 		}
 		spec.Replay.Shadows[i].SetEngine(e, "")
+		l.Changed()
 		log.Info("shadow in place after all", "shadow", c.Name)
 		<-ctx.Done()
 		_ = e.Close() // the process ends

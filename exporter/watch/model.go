@@ -94,10 +94,10 @@ func (m *Model) observe(list []*record.Observation) {
 		m.label(o)
 	}
 	m.mu.Lock()
-	monitor := m.features
+	monitor, order := m.features, m.places()
 	m.mu.Unlock()
 	if monitor != nil {
-		monitor.Observe(m.arrange(rows))
+		monitor.Observe(arrange(order, rows))
 		return
 	}
 	m.learn(rows)
@@ -192,23 +192,31 @@ func (m *Model) adopt() {
 	}
 }
 
-// arrange brings rows into the profile's order.
-func (m *Model) arrange(rows [][]feature.Value) [][]feature.Value {
-	if m.order == nil {
-		names := m.rowNames()
-		for i := range m.baseline.Profile.Features {
-			at := -1
-			for k, n := range names {
-				if n == m.baseline.Profile.Features[i].Name {
-					at = k
-				}
-			}
-			m.order = append(m.order, at)
-		}
+// places is, of each feature of the profile, its place in a row; -1 where rows
+// have no such feature. m.mu is held.
+func (m *Model) places() []int {
+	if m.order != nil || m.baseline == nil {
+		return m.order
 	}
+	at := map[string]int{}
+	for k, n := range m.rowNames() {
+		at[n] = k
+	}
+	for i := range m.baseline.Profile.Features {
+		k, ok := at[m.baseline.Profile.Features[i].Name]
+		if !ok {
+			k = -1
+		}
+		m.order = append(m.order, k)
+	}
+	return m.order
+}
+
+// arrange brings rows into the profile's order.
+func arrange(order []int, rows [][]feature.Value) [][]feature.Value {
 	for i, row := range rows {
-		out := make([]feature.Value, len(m.order))
-		for k, at := range m.order {
+		out := make([]feature.Value, len(order))
+		for k, at := range order {
 			out[k] = feature.Nothing()
 			if at >= 0 && at < len(row) {
 				out[k] = row[at]
