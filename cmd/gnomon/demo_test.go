@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -76,15 +77,25 @@ func TestDemoTellsTheStory(t *testing.T) {
 func listen(t *testing.T, out io.Reader, after time.Duration, b *browser) map[string]string {
 	said, phase := map[string]string{}, ""
 	looks := errgroup.Group{}
+	var now atomic.Value // the phase that runs
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		line := lines.Text()
 		t.Log(line)
+		if strings.HasPrefix(line, "page ") && b != nil {
+			looks.Go(func() error { b.open(t); return nil }) // takes a while
+		}
 		if _, words, ok := strings.Cut(line, "gnomon says: "); ok {
 			said[phase] = words
+			now.Store("")
 		} else if f := strings.Fields(line); len(f) > 1 && strings.Count(f[0], ":") == 2 {
 			phase = f[1]
 			name := phase
-			looks.Go(func() error { time.Sleep(after); b.check(t, name, tellings()[name]); return nil })
+			now.Store(name)
+			looks.Go(func() error {
+				time.Sleep(after)
+				b.check(t, name, tellings()[name], func() bool { return now.Load() == name })
+				return nil
+			})
 		}
 	}
 	_ = looks.Wait()

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -15,12 +14,13 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/evaluate"
 	"github.com/gnomon-dev/gnomon/exporter/history"
 	"github.com/gnomon-dev/gnomon/exporter/metrics"
-	"github.com/gnomon-dev/gnomon/exporter/oip"
 	"github.com/gnomon-dev/gnomon/exporter/pipeline"
 	"github.com/gnomon-dev/gnomon/exporter/queue"
 	"github.com/gnomon-dev/gnomon/exporter/replay"
 	"github.com/gnomon-dev/gnomon/exporter/result"
 	"github.com/gnomon-dev/gnomon/exporter/sampler"
+	"github.com/gnomon-dev/gnomon/exporter/tap"
+	"github.com/gnomon-dev/gnomon/exporter/tap/jsonbody"
 	"github.com/gnomon-dev/gnomon/exporter/tap/proxy"
 	"github.com/gnomon-dev/gnomon/exporter/traffic"
 	"github.com/gnomon-dev/gnomon/exporter/watch"
@@ -47,7 +47,7 @@ type Settings struct {
 type App struct {
 	s         Settings
 	upstream  *url.URL
-	proxy     *proxy.Proxy
+	taps      *taps
 	models    *watch.Set
 	loader    *watch.Loader
 	loop      *pipeline.Loop
@@ -80,15 +80,16 @@ func New(s Settings) (*App, error) {
 	}
 	a.queue = queue.New(int64(c.Queue.MaxBytes))
 	registerQueue(registry, a.queue, cohort)
-	a.proxy, err = proxy.New(proxy.Settings{Upstream: upstream, Sampler: cohort, Observer: a.traffic, Emit: a.emit, Budget: a.queue.Budget(),
-		BodyLimit: int64(c.Queue.BodyLimit), KeyHeader: c.Sampling.KeyHeader, Logger: s.Logger, Now: s.Now})
-	if err != nil {
+	a.models = newModels(c, s.Now, a.traffic)
+	a.loader = &watch.Loader{Open: a.openEngine, Changed: func() { a.evaluator.Wake() }, Now: s.Now, Logger: s.Logger}
+	if c.Upstream != "" {
+		a.loader.Primary = a.primary
+	}
+	a.loop = &pipeline.Loop{Queue: a.queue, Decoder: tap.NewDecoder(a.traffic, int64(c.Queue.BodyLimit)*4, mappings(c.Models)), Replayer: replay.New(a.models.Lookup, replayLimit, s.Now),
+		Monitor: a.models, Batch: batchRecords, Undecodable: a.undecodable}
+	if a.taps, err = a.newTaps(cohort); err != nil {
 		return nil, err
 	}
-	a.models = newModels(c, s.Now, a.traffic)
-	a.loader = &watch.Loader{Open: a.openEngine, Primary: a.primary, Changed: func() { a.evaluator.Wake() }, Now: s.Now, Logger: s.Logger}
-	a.loop = &pipeline.Loop{Queue: a.queue, Decoder: oip.NewDecoder(a.traffic, int64(c.Queue.BodyLimit)*4), Replayer: replay.New(a.models.Lookup, replayLimit, s.Now),
-		Monitor: a.models, Batch: batchRecords, Undecodable: a.undecodable}
 	store, series := history.New(1000, 500), &metrics.Snapshot{}
 	a.evaluator = evaluate.New(evaluate.Settings{Models: a.models, Requests: a.requests, Tap: a.tap(cohort), Publish: publish(store, series), Build: s.Build,
 		Interval: time.Duration(c.Evaluation.Interval), Tick: time.Duration(c.Evaluation.Tick), Now: s.Now, Registerer: registry})
@@ -107,42 +108,38 @@ func publish(store *history.Store, series *metrics.Snapshot) func(*result.Snapsh
 // Run serves until ctx ends. The proxy starts first and stops last: clients
 // must not notice gnomon.
 func (a *App) Run(ctx context.Context) error {
-	listener, err := net.Listen("tcp", a.s.Config.Listen)
+	listeners, err := a.taps.listen()
 	if err != nil {
-		return fmt.Errorf("listen for clients: %w", err)
+		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	front := proxy.Server(a.proxy, a.s.Logger)
 	own := &http.Server{Handler: a.web, ReadHeaderTimeout: 10 * time.Second}
-	g.Go(func() error { return ignoreClosed(front.Serve(listener)) })
+	a.taps.run(ctx, g, listeners, a.emit, a.s.Logger)
 	g.Go(func() error { return ignoreClosed(a.s.Serve(own)) })
 	g.Go(func() error { return a.loop.Run(ctx) })
 	g.Go(func() error { return a.evaluator.Run(ctx) })
 	for _, spec := range a.models.Specs() {
 		g.Go(func() error { return a.loader.Run(ctx, spec) })
 	}
-	if a.s.Config.Discover.Enabled {
+	if a.s.Config.Discover.Enabled && a.s.Config.Upstream != "" {
 		g.Go(func() error { return a.discover(ctx) })
 	}
 	a.ready.Set(true)
 	g.Go(func() error {
 		<-ctx.Done()
 		a.ready.Set(false)
-		return a.shutdown(front, own)
+		return a.shutdown(own)
 	})
 	return g.Wait()
 }
 
 // shutdown lets running requests end, for a while.
-func (a *App) shutdown(front, own *http.Server) error {
+func (a *App) shutdown(own *http.Server) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	err := front.Shutdown(ctx)
-	if err != nil {
-		err = front.Close()
-	}
+	err := a.taps.shutdown(ctx)
 	a.queue.Close()
-	a.proxy.Close()
+	a.taps.close()
 	return errors.Join(err, own.Close())
 }
 
@@ -156,6 +153,17 @@ func ignoreClosed(err error) error {
 func newModels(c *config.Config, now func() time.Time, t *traffic.Traffic) *watch.Set {
 	return watch.NewSet(c.Models, watch.Settings{Evaluation: c.Evaluation, Labels: c.Labels, Discover: c.Discover, Now: now,
 		Misfit: func() { t.Anomaly(kindMisfit) }}, restartReasons(), func(model, version string) { t.Watch(model, version, proxy.Name) })
+}
+
+// mappings are those of models whose bodies follow no protocol.
+func mappings(models []config.Model) map[string]jsonbody.Mapping {
+	out := map[string]jsonbody.Mapping{}
+	for _, m := range models {
+		if b := m.Body; b != nil {
+			out[m.Name] = jsonbody.Mapping{Inputs: b.Inputs, Outputs: b.Outputs, ID: b.ID, Label: b.Label}
+		}
+	}
+	return out
 }
 
 func newRegistry(b result.Build) *prometheus.Registry {

@@ -17,7 +17,7 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/record"
 	"github.com/gnomon-dev/gnomon/exporter/result"
 	"github.com/gnomon-dev/gnomon/exporter/sampler"
-	"github.com/gnomon-dev/gnomon/exporter/tap/exchange"
+	"github.com/gnomon-dev/gnomon/exporter/tap"
 	"github.com/gnomon-dev/gnomon/exporter/tap/push"
 	"github.com/gnomon-dev/gnomon/exporter/traffic"
 	"github.com/gnomon-dev/gnomon/exporter/web"
@@ -37,11 +37,12 @@ const (
 
 func newTraffic(c *config.Config, registry *prometheus.Registry, now func() time.Time) *traffic.Traffic {
 	return traffic.New(traffic.Settings{Registerer: registry, Now: now, Span: time.Duration(c.Evaluation.RecentSpan), MaxModels: c.Evaluation.MaxModels,
-		Reasons: append(exchange.DropReasons(), dropQueueFull, dropUndecodable), Kinds: append(oip.Kinds(), kindMisfit)})
+		Reasons: append(tap.DropReasons(), dropQueueFull, dropUndecodable), Kinds: append(oip.Kinds(), kindMisfit)})
 }
 
 // emit is where a tap's capture enters: it is queued, or dropped and counted.
 func (a *App) emit(c *record.Capture) {
+	a.name(c)
 	model := c.Model
 	if !a.queue.Push(c) {
 		a.traffic.Dropped(dropQueueFull)
@@ -49,6 +50,20 @@ func (a *App) emit(c *record.Capture) {
 		return
 	}
 	a.traffic.Sampled(model)
+}
+
+// name gives records that name no model the only one that is configured.
+func (a *App) name(c *record.Capture) {
+	only := a.s.Config.Models
+	if len(only) != 1 || c.Model != "" {
+		return
+	}
+	c.Model = only[0].Name
+	for i := range c.Records {
+		if c.Records[i].Model == "" {
+			c.Records[i].Model = c.Model
+		}
+	}
 }
 
 func (a *App) undecodable(*record.Capture, error) { a.traffic.Dropped(dropUndecodable) }

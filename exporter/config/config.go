@@ -16,7 +16,8 @@ import (
 type Config struct {
 	// Listen is the address of the proxy that clients talk to.
 	Listen string `yaml:"listen"`
-	// Upstream is the model server's base URL.
+	// Upstream is the model server's base URL; without it the HTTP proxy is off,
+	// and another tap must be on.
 	Upstream string `yaml:"upstream"`
 
 	Sampling   Sampling   `yaml:"sampling"`
@@ -25,6 +26,7 @@ type Config struct {
 	Runtime    Runtime    `yaml:"onnxruntime"`
 	Labels     Labels     `yaml:"labels"`
 	Models     []Model    `yaml:"models"`
+	Taps       Taps       `yaml:"taps"`
 
 	// Discover watches models that are not listed: request metrics at once,
 	// drift against a provisional reference.
@@ -84,6 +86,7 @@ type Model struct {
 	Output    Output    `yaml:"output"`
 	Shadows   []Shadow  `yaml:"shadows"`
 	Identity  Identity  `yaml:"identity"`
+	Body      *Body     `yaml:"body"` // of a protocol of its own
 }
 
 // Reference is the sample of what the model should see.
@@ -133,6 +136,10 @@ func Default() Config {
 		},
 		Labels:   Labels{TTL: Duration(24 * time.Hour), MaxPending: 200_000, Window: 2000},
 		Discover: Discover{Enabled: true, Provisional: 1000},
+		Taps: Taps{
+			CloudEvents: CloudEvents{TTL: Duration(time.Minute), MaxPending: 10_000},
+			Kafka:       Kafka{Group: "gnomon", TTL: Duration(time.Minute)},
+		},
 	}
 }
 

@@ -106,6 +106,11 @@ func (c *Config) resolve(dir string) {
 		}
 	}
 	abs(&c.Runtime.Library)
+	abs(&c.Taps.File.Path)
+	abs(&c.Taps.Kafka.SASL.PasswordFile)
+	if t := c.Taps.Kafka.TLS; t != nil {
+		t.SetDirectory(dir)
+	}
 	for i := range c.Models {
 		abs(&c.Models[i].Reference.File)
 		for j := range c.Models[i].Shadows {

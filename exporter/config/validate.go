@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"reflect"
@@ -17,6 +16,8 @@ func structTypes() []reflect.Type {
 		reflect.TypeFor[Config](), reflect.TypeFor[Sampling](), reflect.TypeFor[Queue](), reflect.TypeFor[Evaluation](),
 		reflect.TypeFor[Runtime](), reflect.TypeFor[Labels](), reflect.TypeFor[Discover](), reflect.TypeFor[Model](),
 		reflect.TypeFor[Reference](), reflect.TypeFor[Output](), reflect.TypeFor[Shadow](), reflect.TypeFor[Identity](),
+		reflect.TypeFor[Taps](), reflect.TypeFor[GRPC](), reflect.TypeFor[Mirror](), reflect.TypeFor[CloudEvents](),
+		reflect.TypeFor[Kafka](), reflect.TypeFor[SASL](), reflect.TypeFor[File](), reflect.TypeFor[Body](),
 	}
 }
 
@@ -64,11 +65,12 @@ func (c *Config) faults() []*Error {
 }
 
 func (c *Config) checkWire(k *checker) {
-	_, _, err := net.SplitHostPort(c.Listen)
-	k.that(err == nil, "listen", "write host:port or :port, such as :8080", "%q is not an address", c.Listen)
-	u, err := url.Parse(c.Upstream)
-	k.that(err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "", "upstream",
-		"write the model server's base URL, such as http://127.0.0.1:8000", "%q is not an HTTP URL", c.Upstream)
+	if c.Upstream != "" || !c.Taps.any() {
+		u, err := url.Parse(c.Upstream)
+		k.that(err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "", "upstream",
+			"write the model server's base URL, such as http://127.0.0.1:8000, or turn another tap on", "%q is not an HTTP URL", c.Upstream)
+	}
+	c.checkTaps(k)
 	k.that(c.Sampling.Rate >= 0 && c.Sampling.Rate <= 1, "sampling.rate", "write a share from 0 to 1, such as 0.1", "is %v", c.Sampling.Rate)
 	k.that(c.Queue.MaxBytes >= 1<<20, "queue.max_bytes", "write at least 1MiB", "is %d bytes", c.Queue.MaxBytes)
 	k.that(c.Queue.BodyLimit > 0 && c.Queue.BodyLimit <= c.Queue.MaxBytes, "queue.body_limit",
@@ -102,6 +104,7 @@ func (m *Model) check(k *checker, at string) {
 	k.that(m.Output.Tolerance > 0, at+".output.tolerance", "write a relative difference above 0, such as 0.001", "is %v", m.Output.Tolerance)
 	k.that(m.Identity.Interval == 0 || m.Identity.Interval >= Duration(time.Second), at+".identity.interval", "write at least 1s, or 0 for off", "is %v", time.Duration(m.Identity.Interval))
 	k.positive(at+".identity.inputs", m.Identity.Inputs)
+	m.Body.check(k, at+".body")
 	names := map[string]bool{}
 	for i := range m.Shadows {
 		s := &m.Shadows[i]

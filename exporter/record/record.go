@@ -188,7 +188,9 @@ type Label struct {
 type Observation struct {
 	Record
 	Primary *compare.Prediction // nil where the primary's answer is unknown or unreadable
-	Shadows []ShadowAnswer
+	// Supplied: the tap has not seen the primary's answer; Primary is the twin's.
+	Supplied bool
+	Shadows  []ShadowAnswer
 }
 
 // ShadowAnswer is one shadow's answer to one record.

@@ -22,7 +22,8 @@ import (
 type Loader struct {
 	// Open starts an engine. restarted is told of each restart.
 	Open func(ctx context.Context, s config.Shadow, restarted func(reason string, lost int)) (shadow.Engine, error)
-	// Primary asks the served model directly, not through the tap.
+	// Primary asks the served model directly, not through the tap; nil where
+	// there is no server to ask.
 	Primary func(model, version string) identity.Primary
 	// Changed is told whenever something came into place or failed.
 	Changed func()
@@ -245,6 +246,9 @@ func read(spec *Spec, r shadow.Result) (compare.Prediction, error) {
 // prober prepares the fingerprint: golden inputs from the reference's first
 // rows, and every known model's answers to them.
 func (l *Loader) prober(ctx context.Context, spec *Spec, ref *reference.Reference, engines []shadow.Engine) *identity.Prober {
+	if l.Primary == nil {
+		return nil // nobody to ask
+	}
 	engine := registered(spec, engines)
 	if spec.Config.Identity.Interval == 0 || ref == nil || ref.Profile != nil || engine == nil {
 		return nil
