@@ -23,9 +23,6 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/tap/mirror"
 	"github.com/gnomon-dev/gnomon/exporter/tap/proxy"
 	commonconfig "github.com/prometheus/common/config"
-	"github.com/twmb/franz-go/pkg/sasl"
-	"github.com/twmb/franz-go/pkg/sasl/plain"
-	"github.com/twmb/franz-go/pkg/sasl/scram"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -137,7 +134,8 @@ func (a *App) addKafka(c *config.Config, cohort *sampler.Hash, t *taps) error {
 	return nil
 }
 
-func mechanismOf(s config.SASL) (sasl.Mechanism, error) {
+// mechanismOf is how gnomon tells Kafka who it is; nil where it does not.
+func mechanismOf(s config.SASL) (kafka.Mechanism, error) {
 	if s.Mechanism == "" {
 		return nil, nil
 	}
@@ -145,14 +143,7 @@ func mechanismOf(s config.SASL) (sasl.Mechanism, error) {
 	if err != nil {
 		return nil, fmt.Errorf("taps.kafka.sasl.password_file: %w", err)
 	}
-	password := strings.TrimRight(string(secret), "\r\n")
-	switch s.Mechanism {
-	case "scram-sha-256":
-		return scram.Auth{User: s.Username, Pass: password}.AsSha256Mechanism(), nil
-	case "scram-sha-512":
-		return scram.Auth{User: s.Username, Pass: password}.AsSha512Mechanism(), nil
-	}
-	return plain.Auth{User: s.Username, Pass: password}.AsMechanism(), nil
+	return kafka.NewMechanism(s.Mechanism, s.Username, strings.TrimRight(string(secret), "\r\n"))
 }
 
 func (a *App) addFile(c *config.Config, _ *sampler.Hash, t *taps) error {
