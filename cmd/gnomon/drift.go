@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
+	"github.com/gnomon-dev/gnomon/driftlib/convention"
 	"github.com/gnomon-dev/gnomon/driftlib/profile"
 	"github.com/gnomon-dev/gnomon/driftlib/verdict"
 	"github.com/gnomon-dev/gnomon/exporter/offline"
@@ -17,6 +18,7 @@ import (
 type driftFlags struct {
 	reference, current string
 	bins               int
+	convention         string
 	fail               bool
 	limits             verdict.Options
 	in                 *input
@@ -29,6 +31,7 @@ func registerDrift(app *kingpin.Application) runner {
 	c.Flag("reference", "The table of when all was well (.csv, .csv.gz, .tsv, .jsonl, .parquet), or a profile (.json).").Required().StringVar(&f.reference)
 	c.Flag("current", "The table to judge; - is standard input.").Required().StringVar(&f.current)
 	c.Flag("bins", "Reference-quantile bins of PSI, KL, JS, Hellinger and total variation.").Default("10").IntVar(&f.bins)
+	c.Flag("convention", "Whose definitions and default verdicts: gnomon, or those of "+strings.Join(convention.Names(), ", ")+".").Default(offline.Gnomon).EnumVar(&f.convention, append(convention.Names(), offline.Gnomon)...)
 	c.Flag("alpha", "Limit of the p-value, adjusted over the features.").Default("0.05").Float64Var(&f.limits.Alpha)
 	c.Flag("min-psi", "Least PSI, its bias taken off, that is drift.").Default("0.01").Float64Var(&f.limits.MinPSI)
 	c.Flag("min-rows", "Rows that both sides must have for a verdict.").Default("30").IntVar(&f.limits.MinRows)
@@ -59,7 +62,7 @@ func (f *driftFlags) run(_ context.Context, io streams) error {
 		return err
 	}
 	defer current.Close()
-	d, err := offline.FindDrift(known, current, offline.DriftOptions{Bins: f.bins, Options: f.limits})
+	d, err := offline.FindDrift(known, current, offline.DriftOptions{Bins: f.bins, Options: f.limits, Convention: f.convention})
 	if err != nil {
 		return err
 	}

@@ -48,6 +48,14 @@ type Feature struct {
 	Current   Counts             `json:"current"`
 	Bins      Bins               `json:"bins"`
 	Stats     map[string]float64 `json:"statistics"` // what does not apply is absent
+	Test      *Test              `json:"test,omitempty"`
+}
+
+// Test is the one that decides by another tool's convention.
+type Test struct {
+	Name      string   `json:"name"`
+	Score     float64  `json:"score"`
+	Threshold *float64 `json:"threshold,omitempty"`
 }
 
 // Counts is how many rows a side has, and how many without a value.
@@ -80,7 +88,13 @@ type Special struct {
 type DriftOptions struct {
 	Bins    int // reference-quantile bins; 10 where 0
 	Options verdict.Options
+	// Convention is whose definitions and verdicts are used: "gnomon", where it is
+	// empty, or one of convention.Names().
+	Convention string
 }
+
+// Gnomon is the name of our own convention.
+const Gnomon = "gnomon"
 
 // Known is a reference: a table, or a profile that was made of one.
 type Known struct {
@@ -127,12 +141,21 @@ func FindDrift(ref Known, current *table.File, o DriftOptions) (*Drift, error) {
 	verdict.Adjust(results, o.Options)
 	for i := range results {
 		d.Features[i].decide(&results[i])
-		if results[i].Verdict == verdict.Drift {
+	}
+	if o.Convention != "" && o.Convention != Gnomon {
+		return d, d.translate(ref, current, o.Convention)
+	}
+	d.sumUp()
+	d.Drifted = d.DriftedFeatures > 0
+	return d, nil
+}
+
+func (d *Drift) sumUp() {
+	for i := range d.Features {
+		if d.Features[i].Verdict == verdict.Drift {
 			d.DriftedFeatures++
 		}
 	}
-	d.Drifted = d.DriftedFeatures > 0
-	return d, nil
 }
 
 func ruleOf(o verdict.Options) string {

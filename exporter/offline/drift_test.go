@@ -15,6 +15,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"github.com/gnomon-dev/gnomon/driftlib/convention"
 	"github.com/gnomon-dev/gnomon/driftlib/profile"
 	"github.com/gnomon-dev/gnomon/driftlib/verdict"
 	"github.com/gnomon-dev/gnomon/exporter/table"
@@ -257,5 +258,33 @@ func TestDocuments(t *testing.T) {
 	}
 	if strings.Contains(html.String(), `<b>"x"`) || !strings.Contains(html.String(), `data-state="major"`) {
 		t.Error("the document is not escaped, or has no verdict")
+	}
+}
+
+// TestConventions: the figures and the verdicts change, the document's shape
+// does not.
+func TestConventions(t *testing.T) {
+	for _, name := range convention.Names() {
+		d, err := FindDrift(Known{Table: open(t, numbers(2000, 0, 1))}, open(t, numbers(1000, .5, 2)), DriftOptions{Options: verdict.Defaults(), Convention: name})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if d.Convention != name || len(d.Features) != 4 || d.Features[0].Test == nil || d.Features[0].Reason == "" {
+			t.Errorf("%s: %+v", name, d)
+		}
+		if _, err := json.Marshal(d); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if drifted := d.Features[0].Verdict == verdict.Drift; drifted != (name != "tfdv" && name != "deepchecks" || d.Features[0].Test.Score >= .2 && name == "deepchecks") {
+			t.Errorf("%s: x is %s: %s", name, d.Features[0].Verdict, d.Features[0].Reason)
+		}
+	}
+	p, err := Profile(open(t, "x\n1\n2\n"), profile.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := FindDrift(Known{Profile: p}, open(t, "x\n1\n"), DriftOptions{Options: verdict.Defaults(), Convention: "alibi"}); !errors.Is(err, ErrInput) {
+		t.Error(err)
 	}
 }
