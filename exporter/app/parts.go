@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"math"
 	"net/http"
 	"time"
@@ -27,6 +28,7 @@ import (
 	"github.com/gnomon-dev/gnomon/shadow/tensor"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 const (
@@ -179,7 +181,9 @@ func registerProcess(registry *prometheus.Registry, b result.Build) {
 // pages is gnomon's own web server.
 func (a *App) pages(registry *prometheus.Registry, series *metrics.Snapshot, store *history.Store, cohort *sampler.Hash) http.Handler {
 	records := push.New(push.Settings{Emit: a.emit, Sampler: cohort, Observer: a.traffic, Now: a.s.Now})
-	return web.New(web.Settings{Gatherer: metrics.Join(registry, series), Registerer: registry, Ready: a.ready, Page: a.s.Page, Logger: a.s.Logger,
+	exposition := metrics.Handler(registry, series, promhttp.HandlerOpts{EnableOpenMetrics: true, ErrorHandling: promhttp.ContinueOnError,
+		ErrorLog: slog.NewLogLogger(a.s.Logger.Handler(), slog.LevelError)})
+	return web.New(web.Settings{Metrics: exposition, Registerer: registry, Ready: a.ready, Page: a.s.Page, Logger: a.s.Logger,
 		API: api.New(api.Settings{State: store, Labels: a.models, Records: records, Logger: a.s.Logger, MaxStreams: 50})})
 }
 

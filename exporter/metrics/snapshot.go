@@ -12,6 +12,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,19 +22,50 @@ import (
 // Snapshot is a prometheus.Gatherer over the families that were published
 // last. Safe for concurrent use; the families are never changed after Publish.
 type Snapshot struct {
-	families atomic.Pointer[[]*dto.MetricFamily]
+	current atomic.Pointer[published]
+	size    atomic.Int64 // of the text that was written last
+}
+
+// published is one set of families, and their text once somebody has asked.
+type published struct {
+	families          []*dto.MetricFamily
+	plain, openMetric func() []byte
 }
 
 // Publish replaces what is gathered. The families must be sorted by name and
 // are the Snapshot's from now on.
-func (s *Snapshot) Publish(families []*dto.MetricFamily) { s.families.Store(&families) }
+func (s *Snapshot) Publish(families []*dto.MetricFamily) {
+	p := &published{families: families}
+	p.plain = sync.OnceValue(func() []byte { return s.write(families, false) })
+	p.openMetric = sync.OnceValue(func() []byte { return s.write(families, true) })
+	s.current.Store(p)
+}
+
+// write writes the families into as much room as the last ones needed.
+func (s *Snapshot) write(families []*dto.MetricFamily, openMetrics bool) []byte {
+	b := appendText(make([]byte, 0, s.size.Load()), families, openMetrics)
+	s.size.Store(int64(len(b) + len(b)/16))
+	return b
+}
 
 // Gather returns the families published last; none before the first.
 func (s *Snapshot) Gather() ([]*dto.MetricFamily, error) {
-	if p := s.families.Load(); p != nil {
-		return *p, nil
+	if p := s.current.Load(); p != nil {
+		return p.families, nil
 	}
 	return nil, nil
+}
+
+// text is the families in the text format, or in OpenMetrics without its end.
+func (s *Snapshot) text(openMetrics bool) []byte {
+	switch p := s.current.Load(); {
+	case p == nil:
+		return nil
+	case openMetrics:
+		return p.openMetric()
+	default:
+		return p.plain()
+	}
 }
 
 // Join is a gatherer over gatherers with disjoint family names: it merges by

@@ -13,8 +13,8 @@ import (
 
 // Settings is what the server shows.
 type Settings struct {
-	Gatherer   prometheus.Gatherer
-	Registerer prometheus.Registerer // for the handler's own metrics
+	Metrics    http.Handler
+	Registerer prometheus.Registerer // for what is counted of /metrics itself
 	API        http.Handler
 	Page       http.Handler
 	Ready      *Ready
@@ -31,11 +31,7 @@ func (r *Ready) Set(ok bool) { r.ok.Store(ok) }
 // New returns the handler.
 func New(s Settings) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.InstrumentMetricHandler(s.Registerer, promhttp.HandlerFor(s.Gatherer, promhttp.HandlerOpts{
-		EnableOpenMetrics: true,
-		ErrorLog:          slog.NewLogLogger(s.Logger.Handler(), slog.LevelError),
-		ErrorHandling:     promhttp.ContinueOnError,
-	})))
+	mux.Handle("GET /metrics", promhttp.InstrumentMetricHandler(s.Registerer, s.Metrics))
 	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "gnomon is healthy\n") })
 	mux.HandleFunc("GET /-/ready", func(w http.ResponseWriter, _ *http.Request) {
 		if s.Ready.ok.Load() {
