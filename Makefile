@@ -3,8 +3,10 @@ SHELL := /bin/bash
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -X main.version=$(VERSION)
 GO ?= go
+# Modules of their own, so that their many dependencies stay out of gnomon's.
+MODULES := grafana-plugin dashboards
 
-.PHONY: help deps build run page browser screenshots test lint bench fuzz clean
+.PHONY: help deps build run page browser screenshots tools plugin rules test lint bench fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -32,10 +34,25 @@ screenshots: deps browser ## play the demo and keep the page's screenshots in do
 	$(GO) test -count=1 -run TestDemoTellsTheStory ./cmd/gnomon
 	@mkdir -p docs/images && cp artifacts/page/drift.png docs/images/ && ls -l docs/images
 
+tools: ## build Prometheus, promtool, Alertmanager and amtool, pinned, into .cache/bin (for gnomon rules test and make rules)
+	@mkdir -p .cache/bin
+	cd alerts/tools && $(GO) build -o $(CURDIR)/.cache/bin/ github.com/prometheus/prometheus/cmd/promtool github.com/prometheus/prometheus/cmd/prometheus
+	cd alerts/tools/alertmanager && $(GO) build -o $(CURDIR)/.cache/bin/ github.com/prometheus/alertmanager/cmd/amtool github.com/prometheus/alertmanager/cmd/alertmanager
+
+rules: build ## run the tests of the generated rules with promtool; SKIP without one
+	@tool=$$(command -v promtool || ls .cache/bin/promtool 2>/dev/null); \
+	if [ -z "$$tool" ]; then echo "SKIP rules: no promtool; make tools builds it"; \
+	else bin/gnomon rules generate --output artifacts/rules >/dev/null && bin/gnomon rules test artifacts/rules --promtool "$$tool"; fi
+
+plugin: ## build the Grafana plugin into grafana-plugin/dist: front end (npm) and backend (Go)
+	@if ! command -v npm >/dev/null; then echo "SKIP the plugin's front end: no npm"; else cd grafana-plugin && { [ -d node_modules ] || npm ci --no-audit --no-fund --ignore-scripts --loglevel=error; } && npm run build; fi
+	cd grafana-plugin && $(GO) build -o dist/gpx_gnomon_$$($(GO) env GOOS)_$$($(GO) env GOARCH) ./pkg
+
 test: deps browser ## run every test, with the race detector on the concurrent packages
 	$(GO) vet ./...
 	$(GO) test -race ./exporter/... ./shadow/... ./cmd/...
-	$(GO) test ./driftlib/... ./examples/...
+	$(GO) test ./driftlib/... ./examples/... ./alerts/...
+	@for d in $(MODULES); do [ -f $$d/go.mod ] || continue; echo "module $$d"; (cd $$d && $(GO) test ./...) || exit 1; done
 
 lint: ## formatting and vet
 	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "gofmt wants to change:"; echo "$$out"; exit 1; fi
