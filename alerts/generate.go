@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/gnomon-dev/gnomon/alerts/rules"
+	"github.com/gnomon-dev/gnomon/alerts/ruletest"
 	"github.com/gnomon-dev/gnomon/alerts/spec"
 )
 
@@ -30,6 +31,9 @@ func Generate(f *spec.File) (Output, error) {
 	out := Output{}
 	for _, file := range rules.New(f).Files() {
 		out["rules/"+file.Name] = file.YAML()
+	}
+	for _, file := range ruletest.Files(f) {
+		out["tests/"+file.Name] = file.YAML()
 	}
 	return out, nil
 }

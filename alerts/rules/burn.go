@@ -8,21 +8,6 @@ import (
 	"github.com/gnomon-dev/gnomon/alerts/spec"
 )
 
-// burn makes the alerts of all SLOs.
-func (g *Generator) burn() []Group {
-	var out []Group
-	for i := 0; i < len(g.f.SLOs); i += chunk {
-		group := Group{Name: fmt.Sprintf("gnomon-slo-alerts-%d", i/chunk), Interval: g.interval()}
-		for j := i; j < min(i+chunk, len(g.f.SLOs)); j++ {
-			group.Rules = append(group.Rules, g.sloAlerts(&g.f.SLOs[j])...)
-		}
-		if len(group.Rules) > 0 {
-			out = append(out, group)
-		}
-	}
-	return out
-}
-
 func (g *Generator) sloAlerts(s *spec.SLO) []Rule {
 	var out []Rule
 	for _, t := range Tiers(s) {

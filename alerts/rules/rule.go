@@ -127,16 +127,16 @@ type Generator struct {
 // New returns a Generator of a complete, valid file.
 func New(f *spec.File) *Generator { return &Generator{f, f.Thresholds, spec.Kinds()} }
 
-// Files are all rule files.
+// Files are all rule files: one of each SLO name, what the SLOs share, the
+// drift of the fleet and the catalogue.
 func (g *Generator) Files() []File {
-	drift, slo, models := g.drift(), g.slo(), g.catalogue()
-	return []File{
-		{"gnomon-slo.rules.yml", slo},
-		{"gnomon-slo.alerts.yml", g.burn()},
-		{"gnomon-drift.rules.yml", drift},
-		{"gnomon-models.rules.yml", g.modelRecords()},
-		{"gnomon-models.alerts.yml", models},
-	}
+	out := g.sloFiles()
+	return append(out,
+		File{"gnomon-slo-windows.rules.yml", g.windowGroups()},
+		File{"gnomon-slo-budgets.rules.yml", g.budgets()},
+		File{"gnomon-drift.rules.yml", g.drift()},
+		File{"gnomon-models.rules.yml", g.modelRecords()},
+		File{"gnomon-models.alerts.yml", g.catalogue()})
 }
 
 // compress divides a duration by the file's compression, to the millisecond.

@@ -13,21 +13,49 @@ import (
 // chunk is how many SLOs share a group: groups run beside each other.
 const chunk = 50
 
-// slo makes the records of all SLOs: the base of each, then the windows, burn
-// rates and budgets that they share.
-func (g *Generator) slo() []Group {
-	var out []Group
-	for i := 0; i < len(g.f.SLOs); i += chunk {
-		group := Group{Name: fmt.Sprintf("gnomon-slo-base-%d", i/chunk), Interval: g.interval()}
-		for j := i; j < min(i+chunk, len(g.f.SLOs)); j++ {
-			group.Rules = append(group.Rules, g.base(&g.f.SLOs[j])...)
+// sloFiles make a file of each name of an SLO, which several models may share:
+// the base records of each and its alerts.
+func (g *Generator) sloFiles() []File {
+	byName := map[string][]*spec.SLO{}
+	var names []string
+	for i := range g.f.SLOs {
+		s := &g.f.SLOs[i]
+		if byName[s.Name] == nil {
+			names = append(names, s.Name)
 		}
-		out = append(out, group)
+		byName[s.Name] = append(byName[s.Name], s)
 	}
+	var out []File
+	for _, name := range names {
+		f := File{Name: "gnomon-slo-" + name + ".rules.yml"}
+		f.Groups = append(g.chunks("gnomon-slo-base-"+name, byName[name], g.base), g.chunks("gnomon-slo-alerts-"+name, byName[name], g.sloAlerts)...)
+		out = append(out, f)
+	}
+	return out
+}
+
+// chunks make groups of the rules of some SLOs.
+func (g *Generator) chunks(name string, slos []*spec.SLO, rules func(*spec.SLO) []Rule) []Group {
+	var out []Group
+	for i := 0; i < len(slos); i += chunk {
+		group := Group{Name: fmt.Sprintf("%s-%d", name, i/chunk), Interval: g.interval()}
+		for _, s := range slos[i:min(i+chunk, len(slos))] {
+			group.Rules = append(group.Rules, rules(s)...)
+		}
+		if len(group.Rules) > 0 {
+			out = append(out, group)
+		}
+	}
+	return out
+}
+
+// windowGroups are the records that all SLOs of a base window share.
+func (g *Generator) windowGroups() []Group {
+	var out []Group
 	for _, base := range g.bases() {
 		out = append(out, g.windows(base))
 	}
-	return append(out, g.budgets()...)
+	return out
 }
 
 func (g *Generator) interval() spec.Duration { return g.compress(g.f.Interval.Std()) }
