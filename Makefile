@@ -6,7 +6,7 @@ GO ?= go
 # Modules of their own, so that their many dependencies stay out of gnomon's.
 MODULES := grafana-plugin dashboards
 
-.PHONY: help deps build run page browser screenshots tools plugin rules test lint bench fuzz clean
+.PHONY: help deps build run page browser screenshots tools stack plugin rules test lint bench fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -38,6 +38,13 @@ tools: ## build Prometheus, promtool, Alertmanager and amtool, pinned, into .cac
 	@mkdir -p .cache/bin
 	cd alerts/tools && $(GO) build -o $(CURDIR)/.cache/bin/ github.com/prometheus/prometheus/cmd/promtool github.com/prometheus/prometheus/cmd/prometheus
 	cd alerts/tools/alertmanager && $(GO) build -o $(CURDIR)/.cache/bin/ github.com/prometheus/alertmanager/cmd/amtool github.com/prometheus/alertmanager/cmd/alertmanager
+
+stack: deps build ## the demo with a real Prometheus and the alerts, 120 times as fast as in production (make tools first)
+	@if [ ! -x .cache/bin/prometheus ]; then echo "SKIP stack: no Prometheus; make tools builds it"; exit 0; fi; \
+	mkdir -p artifacts/stack && bin/gnomon rules generate --compress 120 --output artifacts/stack >/dev/null && \
+	printf 'global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [rules/*.yml]\nscrape_configs: [{job_name: gnomon, static_configs: [{targets: ["127.0.0.1:9464"]}]}]\n' > artifacts/stack/prometheus.yml && \
+	echo "alerts   http://127.0.0.1:9090/alerts" && trap 'kill 0' EXIT && \
+	{ .cache/bin/prometheus --config.file artifacts/stack/prometheus.yml --storage.tsdb.path artifacts/stack/data --web.listen-address 127.0.0.1:9090 --log.level error & } && bin/gnomon demo
 
 rules: build ## run the tests of the generated rules with promtool; SKIP without one
 	@tool=$$(command -v promtool || ls .cache/bin/promtool 2>/dev/null); \

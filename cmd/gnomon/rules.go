@@ -29,11 +29,16 @@ func registerRulesGenerate(app *kingpin.Application) runner {
 	c := rulesCommand(app).Command("generate", "Write rules, alerts and their tests into a folder.")
 	config := sloFlag(c)
 	output := c.Flag("output", "Folder to write to.").Required().String()
+	compress := c.Flag("compress", "Divide every duration in the rules, to watch days in minutes; never in production.").Default("1").Float64()
 	return func(_ context.Context, io streams) error {
 		f, err := alerts.Load(*config)
 		if err != nil {
 			return err
 		}
+		if *compress < 1 {
+			return usageError{fmt.Errorf("--compress is %g; give 1 or more", *compress)}
+		}
+		f.Compress *= *compress
 		files, err := alerts.Generate(f)
 		if err != nil {
 			return err
