@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gnomon-dev/gnomon/alerts/alertmanager"
 	"github.com/gnomon-dev/gnomon/alerts/rules"
 	"github.com/gnomon-dev/gnomon/alerts/ruletest"
 	"github.com/gnomon-dev/gnomon/alerts/spec"
@@ -35,6 +36,11 @@ func Generate(f *spec.File) (Output, error) {
 	for _, file := range ruletest.Files(f) {
 		out["tests/"+file.Name] = file.YAML()
 	}
+	config, err := alertmanager.YAML(f)
+	if err != nil {
+		return nil, err
+	}
+	out["alertmanager/alertmanager.yml"], out["alertmanager/gnomon.tmpl"] = config, alertmanager.Template
 	return out, nil
 }
 
