@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/gnomon-dev/gnomon/alerts"
+	"github.com/gnomon-dev/gnomon/alerts/spec"
 )
 
 // tool finds one of the real tools: on the path, or built by make tools.
@@ -35,28 +37,59 @@ func tool(t *testing.T, name string) string {
 	return path
 }
 
-// prometheus starts a real one that scrapes an address every second, with the
-// generated rules 120 times as fast as in production.
-func prometheus(t *testing.T, ctx context.Context, target string) (url string) {
+// inbox is what Alertmanager delivers: alert names by the receiver's path.
+type inbox struct {
+	mu  sync.Mutex
+	got map[string]map[string]bool
+	url string
+}
+
+func newInbox(t *testing.T) *inbox {
+	b := &inbox{got: map[string]map[string]bool{}}
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var message struct {
+			Alerts []struct {
+				Status              string
+				Labels, Annotations map[string]string
+			}
+		}
+		if json.NewDecoder(r.Body).Decode(&message) != nil {
+			return
+		}
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		for _, a := range message.Alerts {
+			if b.got[r.URL.Path] == nil {
+				b.got[r.URL.Path] = map[string]bool{}
+			}
+			if a.Annotations["runbook_url"] != "" {
+				b.got[r.URL.Path][a.Status+" "+a.Labels["alertname"]] = true
+			}
+		}
+	}))
+	t.Cleanup(server.Close)
+	b.url = server.URL
+	return b
+}
+
+func (b *inbox) has(path, what string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.got[path][what]
+}
+
+// alertmanager starts a real one with the generated configuration.
+func alertmanager(t *testing.T, ctx context.Context, dir string) (address string) {
 	t.Helper()
-	exe, dir, address := tool(t, "prometheus"), t.TempDir(), free(t)
-	f, err := alerts.Load("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.Compress = 120
-	files, err := alerts.Generate(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := files.Write(dir); err != nil {
-		t.Fatal(err)
-	}
-	config := fmt.Sprintf("global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [rules/*.yml]\nscrape_configs: [{job_name: gnomon, static_configs: [{targets: [%q]}]}]\n", target)
-	if err := os.WriteFile(filepath.Join(dir, "prometheus.yml"), []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(ctx, exe, "--config.file", filepath.Join(dir, "prometheus.yml"), "--storage.tsdb.path", filepath.Join(dir, "data"), "--web.listen-address", address, "--log.level", "warn")
+	address = free(t)
+	launch(t, exec.CommandContext(ctx, tool(t, "alertmanager"), "--config.file", filepath.Join(dir, "alertmanager", "alertmanager.yml"), "--storage.path", filepath.Join(dir, "am"),
+		"--web.listen-address", address, "--cluster.listen-address", "", "--log.level", "warn"), "http://"+address+"/-/ready")
+	return address
+}
+
+// launch runs a process until the test ends, and waits until it is ready.
+func launch(t *testing.T, cmd *exec.Cmd, ready string) {
+	t.Helper()
 	log := &logged{}
 	cmd.Stderr, cmd.Stdout = log, log
 	if err := cmd.Start(); err != nil {
@@ -66,19 +99,43 @@ func prometheus(t *testing.T, ctx context.Context, target string) (url string) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 		if strings.Contains(log.String(), "level=ERROR") {
-			t.Errorf("Prometheus says: %s", log)
+			t.Errorf("%s says: %s", cmd.Path, log)
 		}
 	})
-	s := &sidecar{pages: "http://" + address, log: log}
-	s.until(t, "Prometheus is ready", func() bool {
-		resp, err := http.Get(s.pages + "/-/ready")
+	(&sidecar{log: log}).until(t, ready, func() bool {
+		resp, err := http.Get(ready)
 		if err != nil {
 			return false
 		}
 		resp.Body.Close()
 		return resp.StatusCode == http.StatusOK
 	})
-	return s.pages
+}
+
+// prometheus starts a real one that scrapes an address every second, with the
+// generated rules 120 times as fast as in production.
+func prometheus(t *testing.T, ctx context.Context, target string, b *inbox) (url string) {
+	t.Helper()
+	exe, dir, address := tool(t, "prometheus"), t.TempDir(), free(t)
+	f, err := alerts.Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Compress = 120
+	f.Notify.Page, f.Notify.Ticket = []spec.Receiver{{Webhook: b.url + "/page"}}, []spec.Receiver{{Webhook: b.url + "/ticket"}}
+	files, err := alerts.Generate(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := files.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	config := fmt.Sprintf("global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [rules/*.yml]\nalerting: {alertmanagers: [{static_configs: [{targets: [%q]}]}]}\nscrape_configs: [{job_name: gnomon, static_configs: [{targets: [%q]}]}]\n", alertmanager(t, ctx, dir), target)
+	if err := os.WriteFile(filepath.Join(dir, "prometheus.yml"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	launch(t, exec.CommandContext(ctx, exe, "--config.file", filepath.Join(dir, "prometheus.yml"), "--storage.tsdb.path", filepath.Join(dir, "data"), "--web.listen-address", address, "--log.level", "warn"), "http://"+address+"/-/ready")
+	return "http://" + address
 }
 
 // firing are the names of the alerts that fire now.
@@ -108,7 +165,8 @@ func TestAlertsFollowTheStory(t *testing.T) {
 		t.Skip("plays for a minute and a half")
 	}
 	tool(t, "prometheus")
-	exe := gnomon(t)
+	tool(t, "alertmanager")
+	exe, b := gnomon(t), newInbox(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	pages := free(t)
@@ -128,7 +186,7 @@ func TestAlertsFollowTheStory(t *testing.T) {
 		resp.Body.Close()
 		return resp.StatusCode == http.StatusOK
 	})
-	url := prometheus(t, ctx, pages)
+	url := prometheus(t, ctx, pages, b)
 	// Prometheus takes some seconds to find its first target, which to rules this
 	// fast is an exporter that is gone for minutes.
 	settled := time.Now().Add(10 * time.Second)
@@ -174,5 +232,16 @@ func TestAlertsFollowTheStory(t *testing.T) {
 		if !fired[p][want] {
 			t.Errorf("%s: %s does not fire", p, want)
 		}
+	}
+	b.mu.Lock()
+	t.Logf("delivered: %v", b.got)
+	b.mu.Unlock()
+	for path, want := range map[string]string{"/ticket": "firing FeatureDrift", "/page": "firing VersionMismatch"} {
+		if !b.has(path, want) {
+			t.Errorf("%s has not got %s", path, want)
+		}
+	}
+	if b.has("/page", "firing FeatureDrift") || b.has("/ticket", "firing SilentRegression") {
+		t.Error("a ticket pages, or the symptom of a wrong version is told beside it")
 	}
 }
