@@ -197,11 +197,27 @@ func traceID(traceparent string) string {
 
 // Sampled counts a request that was queued.
 func (t *Traffic) Sampled(name string) {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	if m := t.models[name]; m != nil {
+	if m := t.admit(name); m != nil {
 		m.sampled.Inc()
 	}
+}
+
+// admit finds a model, or begins to count it: taps that see no requests, such
+// as posted records, meet models that nobody has watched before.
+func (t *Traffic) admit(name string) *model {
+	t.mu.RLock()
+	m, full := t.models[name], len(t.models) >= t.limit
+	t.mu.RUnlock()
+	if m != nil {
+		return m
+	}
+	if full || name == "" {
+		name = overflow
+	}
+	t.Watch(name, t.Version(name))
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.models[name]
 }
 
 // Dropped counts a sampled request that was lost, by reason.
