@@ -30,7 +30,7 @@ type Bets struct {
 // NewBets makes the bets for an autocorrelation time of at least 1. Each is a
 // density on [0, 1]: its mean is 1 under no change (for tau = 1).
 func NewBets(tau float64) *Bets {
-	tau = max(tau, 1)
+	tau = atLeastOne(tau)
 	b := &Bets{tau: tau, hit: math.Pow(4.15, 1/tau), miss: math.Pow(.95, 1/tau)}
 	for k, density := range densities() {
 		for i := range cells {
@@ -45,6 +45,14 @@ func NewBets(tau float64) *Bets {
 		b.tail[l] = math.Pow(v, 1/tau)
 	}
 	return b
+}
+
+// atLeastOne is tau, or 1 where it is less or NaN.
+func atLeastOne(tau float64) float64 {
+	if tau > 1 {
+		return tau
+	}
+	return 1
 }
 
 // densities are shifts of the mean and changes of the scale of the normal
@@ -76,6 +84,6 @@ func tailLevel(v float64) int {
 		return tails - 1
 	}
 	// v = f 2^e with f in [0.5, 1): v < 2^-l exactly where -e >= l.
-	_, e := math.Frexp(v)
+	e := int(math.Float64bits(v)>>52) - 1022
 	return min(max(-e, 0), tails-1)
 }

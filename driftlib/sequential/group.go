@@ -10,6 +10,9 @@ type Feature struct {
 	Name string
 	// Ranks are the reference's counts in the detector's ordered bins.
 	Ranks []float64
+	// Strata are those counts by stratum, such as the hour of the day, instead
+	// of Ranks: a cycle that the reference has too is then no change.
+	Strata [][]float64
 	// Groups are its counts in the profile's ten bins.
 	Groups []float64
 	// Tau and TauBins measure dependence in time; 1 for independent rows.
@@ -41,11 +44,15 @@ func NewGroup(features []Feature, arl float64, replicas int) (*Group, error) {
 	g := &Group{threshold: float64(len(features)) * arl * float64(replicas)}
 	bets := map[float64]*Bets{}
 	for _, f := range features {
-		tau := max(f.Tau, 1)
+		tau := atLeastOne(f.Tau)
 		if bets[tau] == nil {
 			bets[tau] = NewBets(tau)
 		}
-		d, err := New(f.Ranks, Seed(f.Name), bets[tau])
+		counts := f.Strata
+		if counts == nil {
+			counts = [][]float64{f.Ranks}
+		}
+		d, err := NewStratified(counts, Seed(f.Name), bets[tau])
 		if err != nil {
 			return nil, fmt.Errorf("feature %q: %w", f.Name, err)
 		}
@@ -67,10 +74,16 @@ func (g *Group) Tick() {
 
 // Observe folds in a value of feature i: its detector bin and its ten-bin
 // group. A feature in alarm does not bet.
-func (g *Group) Observe(i, rank, group int) {
+func (g *Group) Observe(i, rank, group int) { g.ObserveIn(i, 0, rank, group) }
+
+// ObserveIn is Observe in a stratum of the feature.
+func (g *Group) ObserveIn(i, stratum, rank, group int) {
+	if i < 0 || i >= len(g.members) {
+		return
+	}
 	m := &g.members[i]
 	if m.episode.State() == Quiet {
-		m.detector.Observe(rank)
+		m.detector.ObserveIn(stratum, rank)
 		return
 	}
 	if m.episode.Observe(group) {
@@ -84,15 +97,19 @@ func (g *Group) Observe(i, rank, group int) {
 // least the top one. It may be called as often as one likes.
 func (g *Group) Check() []int {
 	var sum float64
-	order := make([]int, 0, len(g.members))
 	for i := range g.members {
 		if g.members[i].episode.State() == Quiet {
 			sum += g.members[i].detector.Evidence()
-			order = append(order, i)
 		}
 	}
-	if sum < g.threshold || len(order) == 0 {
+	if sum < g.threshold {
 		return nil
+	}
+	var order []int // the threshold is above 0: one at least is quiet
+	for i := range g.members {
+		if g.members[i].episode.State() == Quiet {
+			order = append(order, i)
+		}
 	}
 	slices.SortStableFunc(order, func(a, b int) int {
 		switch x, y := g.members[a].detector.Evidence(), g.members[b].detector.Evidence(); {
@@ -127,6 +144,9 @@ type Status struct {
 
 // Status is where feature i stands.
 func (g *Group) Status(i int) Status {
+	if i < 0 || i >= len(g.members) {
+		return Status{}
+	}
 	m := &g.members[i]
 	return Status{State: m.episode.State(), Evidence: m.detector.Evidence(), Threshold: g.threshold, Alarms: m.alarms}
 }

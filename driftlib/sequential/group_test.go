@@ -69,7 +69,7 @@ func TestStatedRate(t *testing.T) {
 		rng := rand.New(rand.NewPCG(uint64(run), 17))
 		w := newWorld(t, 1, 5000, stated, rng.NormFloat64)
 		// The sequence of ties must differ between runs, as features do.
-		w.group.members[0].detector.bag.theta = splitMix64{uint64(run) * 7919}
+		w.group.members[0].detector.theta = splitMix64{uint64(run) * 7919}
 		ticks := 0
 		for alarmed := false; !alarmed && ticks < 20*stated; ticks++ {
 			w.group.Tick()
@@ -193,31 +193,5 @@ func TestBadReferences(t *testing.T) {
 	}
 	if _, err := NewGroup(nil, 10, 1); err == nil {
 		t.Error("no features were accepted")
-	}
-}
-
-func BenchmarkObserve(b *testing.B) {
-	for _, tau := range []float64{1, 2.5} {
-		b.Run(fmt.Sprintf("tau=%v", tau), func(b *testing.B) {
-			rng := rand.New(rand.NewPCG(1, 1))
-			counts := make([]float64, 67)
-			for i := range counts {
-				counts[i] = 80
-			}
-			d, err := New(counts, 1, NewBets(tau))
-			if err != nil {
-				b.Fatal(err)
-			}
-			bins := make([]int, 1<<16)
-			for i := range bins {
-				bins[i] = rng.IntN(67)
-			}
-			b.ReportAllocs()
-			i := 0
-			for b.Loop() {
-				d.Observe(bins[i&(len(bins)-1)])
-				i++
-			}
-		})
 	}
 }

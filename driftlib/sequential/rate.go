@@ -10,7 +10,8 @@ import (
 // lower, whose bets are odds on higher rates. Not safe for concurrent use.
 type Rate struct {
 	bag      bag
-	baseline [2]float64
+	theta    splitMix64
+	baseline []float64
 	p0       float64
 	q        []float64
 	tau      float64
@@ -24,20 +25,18 @@ func NewRate(events, total int, seed uint64, tau float64) (*Rate, error) {
 	if events < 0 || total < events || total == 0 {
 		return nil, fmt.Errorf("%w: %d events in %d observations", ErrReference, events, total)
 	}
-	d := &Rate{baseline: [2]float64{float64(events), float64(total - events)}, tau: max(tau, 1)}
+	d := &Rate{baseline: []float64{float64(events), float64(total - events)}, theta: splitMix64{seed}, tau: atLeastOne(tau)}
 	d.p0 = (float64(events) + .5) / (float64(total) + 1)
 	for _, rise := range []float64{.02, .05, .1, .2} {
 		d.q = append(d.q, min(.999, d.p0+rise))
 	}
-	d.bag.theta = splitMix64{seed}
 	d.Reset()
 	return d, nil
 }
 
 // Reset forgets the stream.
 func (d *Rate) Reset() {
-	d.bag.counts = append(d.bag.counts[:0], d.baseline[:]...)
-	d.bag.total = d.baseline[0] + d.baseline[1]
+	d.bag.reset(d.baseline)
 	d.r = make([]float64, len(d.q))
 	d.start = true
 }
@@ -51,7 +50,7 @@ func (d *Rate) Observe(event bool) {
 	if event {
 		j = 0
 	}
-	u := d.bag.rank(j)
+	u := d.bag.rank(j, d.theta.next())
 	a := 0.0
 	if d.start {
 		a, d.start = 1, false

@@ -155,8 +155,8 @@ func TestSmallStreams(t *testing.T) {
 		var want struct{ Counts, S []float64 }
 		expect(t, name, &in, &want)
 		d, index := numericDetector(t, in.Reference, in.Bins, in.Seed, in.Tau)
-		if !slices.Equal(d.bag.counts, want.Counts) {
-			t.Errorf("%s: counts %v, want %v", name, d.bag.counts, want.Counts)
+		if !slices.Equal(d.bags[0].counts, want.Counts) {
+			t.Errorf("%s: counts %v, want %v", name, d.bags[0].counts, want.Counts)
 		}
 		for i, v := range in.Stream {
 			if i%in.Tick == 0 {
@@ -300,7 +300,7 @@ func TestTauVector(t *testing.T) {
 	for i, v := range x {
 		sequence[i] = index(v)
 	}
-	near(t, "tau of AR(1) .7", Tau(sequence, d.reference), 6.25, 1e-9)
+	near(t, "tau of AR(1) .7", Tau(sequence, d.reference[0]), 6.25, 1e-9)
 }
 
 func TestGeyerVector(t *testing.T) {
@@ -338,4 +338,40 @@ func TestTauBinsVector(t *testing.T) {
 		sequence[i] = i / 3 % 4
 	}
 	near(t, "tau_bins", TauBins(sequence, []float64{60, 60, 60, 60}), 2.113888888888889, 1e-9)
+}
+
+func TestReliabilityVector(t *testing.T) {
+	var in struct {
+		Wrong, Total []int
+		Seed         uint64
+		Observations [][2]int `json:"observations_bin_wrong"`
+	}
+	var want []float64
+	expect(t, "reliability_conformal", &in, &want)
+	d, err := NewReliability(in.Wrong, in.Total, in.Seed, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, o := range in.Observations {
+		d.Tick()
+		d.Observe(o[0], o[1] == 1)
+		near(t, "reliability", d.Evidence(), want[i], 1e-9)
+	}
+}
+
+func TestTablesMeanOne(t *testing.T) {
+	var in struct{ Tables int }
+	var want []float64
+	expect(t, "betting_table_means_to_one", &in, &want)
+	b := NewBets(1)
+	if in.Tables != tabulated {
+		t.Fatalf("%d tables, want %d", tabulated, in.Tables)
+	}
+	for k := range tabulated {
+		var sum float64
+		for i := range cells {
+			sum += b.table[i][k] / cells
+		}
+		near(t, "mean of a table", sum, want[k], 1e-12)
+	}
 }
