@@ -80,7 +80,7 @@ func New(s Settings) (*App, error) {
 	}
 	a.queue = queue.New(int64(c.Queue.MaxBytes))
 	registerQueue(registry, a.queue, cohort)
-	a.models = newModels(c, s.Now, a.traffic)
+	a.models = newModels(c, s.Now, a.traffic, func() { a.evaluator.Wake() })
 	a.loader = &watch.Loader{Open: a.openEngine, Changed: func() { a.evaluator.Wake() }, Now: s.Now, Logger: s.Logger}
 	if c.Upstream != "" {
 		a.loader.Primary = a.primary
@@ -150,9 +150,9 @@ func ignoreClosed(err error) error {
 	return err
 }
 
-func newModels(c *config.Config, now func() time.Time, t *traffic.Traffic) *watch.Set {
+func newModels(c *config.Config, now func() time.Time, t *traffic.Traffic, wake func()) *watch.Set {
 	return watch.NewSet(c.Models, watch.Settings{Evaluation: c.Evaluation, Labels: c.Labels, Discover: c.Discover, Now: now,
-		Misfit: func() { t.Anomaly(kindMisfit) }}, restartReasons(), func(model, version string) { t.Watch(model, version, proxy.Name) })
+		Misfit: func() { t.Anomaly(kindMisfit) }, Fault: wake}, restartReasons(), func(model, version string) { t.Watch(model, version, proxy.Name) })
 }
 
 // mappings are those of models whose bodies follow no protocol.

@@ -129,14 +129,20 @@ func describe(in shadow.IO) (part, error) {
 func (e *Extractor) Names() []string { return e.names }
 
 // Extract appends a record's row to dst. Inputs are found by name, or by
-// position where the names differ.
+// position where the names differ. Where some are there and some are not, the
+// features of those that are not have no value.
 func (e *Extractor) Extract(dst []Value, inputs []tensor.Tensor) ([]Value, error) {
+	found := 0
 	for i := range e.parts {
 		p := &e.parts[i]
 		t, ok := find(inputs, p.name, i, len(e.parts))
 		if !ok {
-			return dst, fmt.Errorf("%w: input %q is missing", ErrInputs, p.name)
+			for range p.features() {
+				dst = append(dst, Nothing())
+			}
+			continue
 		}
+		found++
 		if t.Len() != p.width {
 			return dst, fmt.Errorf("%w: input %q has %d elements a row, the reference %d", ErrInputs, p.name, t.Len(), p.width)
 		}
@@ -145,7 +151,18 @@ func (e *Extractor) Extract(dst []Value, inputs []tensor.Tensor) ([]Value, error
 			return dst, err
 		}
 	}
+	if found == 0 {
+		return dst, fmt.Errorf("%w: input %q is missing, and so are all others", ErrInputs, e.parts[0].name)
+	}
 	return dst, nil
+}
+
+// features is how many features the part gives.
+func (p *part) features() int {
+	if p.planes > 0 {
+		return len(summary.ImageNames())
+	}
+	return p.width
 }
 
 func (p *part) extract(dst []Value, t tensor.Tensor) ([]Value, error) {

@@ -15,6 +15,7 @@ func sample(features, bins int) *result.Snapshot {
 	m := result.Model{Name: "digits", Version: "2", Digest: "sha256:00", Changes: 1, LastChange: &at,
 		Verdict:   result.Verdict{Level: result.Warning},
 		Reference: result.Reference{Rows: 2000, Digest: "1f2e3d", Loaded: &at},
+		Schema:    result.Schema{Anomalies: []result.SchemaAnomaly{{Feature: "f000", Kind: "nan", Count: 12}}, Faults: []result.SchemaFault{{Feature: "f000", Kind: "nan", Since: at}}},
 		Freshness: result.Freshness{LastRecord: &at, LastEvent: &at, LastLabel: &at},
 		Identity:  &result.Identity{Match: true, Checked: at, Probes: 3},
 	}

@@ -62,6 +62,7 @@ type Model struct {
 	Performance *Performance `json:"performance,omitempty"`
 	Identity    *Identity    `json:"identity,omitempty"`
 	Freshness   Freshness    `json:"freshness"`
+	Schema      Schema       `json:"schema"`
 
 	Digest     string     `json:"digest,omitempty"` // of the registered model's file: the twin's, else the first shadow's
 	Changes    uint64     `json:"changes"`          // of what the primary serves, since start
@@ -78,7 +79,7 @@ type Verdict struct {
 // Finding is one statement in words, with the kind that alerts and the page
 // key on.
 type Finding struct {
-	Kind  string    `json:"kind"` // input_drift, prediction_drift, confidence_drift, disagreement, identity, accuracy, calibration, stale, shadow_down, errors, drops, healthy, learning, no_traffic
+	Kind  string    `json:"kind"` // input_drift, prediction_drift, confidence_drift, disagreement, identity, accuracy, calibration, schema, stale, shadow_down, errors, drops, healthy, learning, no_traffic
 	Level Level     `json:"level"`
 	Words string    `json:"words"` // "input drift in 3 of 9 features since 12:03"
 	Since time.Time `json:"since"`
@@ -149,6 +150,29 @@ type Bin struct {
 	Reference float64  `json:"reference"` // share
 	Current   float64  `json:"current"`   // share of the window
 	Total     uint64   `json:"total"`     // counted since start
+}
+
+// Schema is what the inputs are found to be, beside what they should be.
+type Schema struct {
+	Anomalies []SchemaAnomaly `json:"anomalies"` // since start
+	Faults    []SchemaFault   `json:"faults"`    // at present, the oldest first
+}
+
+// SchemaAnomaly counts one kind of anomaly of one feature or input.
+type SchemaAnomaly struct {
+	Feature string `json:"feature"`
+	Kind    string `json:"kind"` // missing, renamed, datatype, shape, ...
+	Count   uint64 `json:"count"`
+}
+
+// SchemaFault is a kind of anomaly that chance does not explain.
+type SchemaFault struct {
+	Feature string    `json:"feature"`
+	Kind    string    `json:"kind"`
+	Since   time.Time `json:"since"`
+	Words   string    `json:"words"`             // "is outside of the reference's range [0, 1]"
+	Odd     int       `json:"odd,omitempty"`     // records with it
+	Records int       `json:"records,omitempty"` // among the last so many
 }
 
 // Shadow is one shadow engine and how its answers compare.

@@ -66,6 +66,27 @@ func accuracyRule(_ *Judge, m *result.Model, _ time.Time) (result.Level, string)
 	return result.Critical, words
 }
 
+// schemaRule says what the data pipeline has broken; it is the cause of what
+// drift the same features show.
+func schemaRule(_ *Judge, m *result.Model, _ time.Time) (result.Level, string) {
+	var found []string
+	level := result.Warning
+	for _, f := range m.Schema.Faults {
+		if f.Kind != "out_of_range" && f.Kind != "unseen_category" { // values that were rare may become frequent
+			level = result.Critical
+		}
+		words := f.Feature + " " + f.Words
+		if f.Odd > 0 {
+			words += fmt.Sprintf(" (%d of the last %d records)", f.Odd, f.Records)
+		}
+		found = append(found, words)
+	}
+	if len(found) == 0 {
+		return "", ""
+	}
+	return level, "the inputs are not what they were: " + list(found)
+}
+
 func inputRule(_ *Judge, m *result.Model, _ time.Time) (result.Level, string) {
 	var names []string
 	level := result.Warning

@@ -50,6 +50,7 @@ func rules() []rule {
 		{"identity", "the registered model is served again", identityRule},
 		{"disagreement", "the shadow agrees again", disagreementRule},
 		{"accuracy", "accuracy is back", accuracyRule},
+		{"schema", "the inputs' schema is as before again", schemaRule},
 		{"input_drift", "the inputs are as before again", inputRule},
 		{"prediction_drift", "the mix of predicted classes is as before again", predictionRule},
 		{"confidence_drift", "the confidence is as before again", confidenceRule},

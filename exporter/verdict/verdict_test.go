@@ -34,6 +34,12 @@ func TestWords(t *testing.T) {
 		"healthy": {func(*result.Model) {}, result.Healthy, "healthy"},
 		"large input drift": {func(m *result.Model) { m.Features[0].State = "major"; m.Features[1].State = "minor" },
 			result.Critical, "large input drift in 2 of 3 features: mean, std since 12:03:00"},
+		"schema": {func(m *result.Model) {
+			m.Schema.Faults = []result.SchemaFault{{Feature: "income", Kind: "nan", Words: "is not a number", Odd: 31, Records: 200}}
+		}, result.Critical, "the inputs are not what they were: income is not a number (31 of the last 200 records)"},
+		"values beyond the reference": {func(m *result.Model) {
+			m.Schema.Faults = []result.SchemaFault{{Feature: "mean", Kind: "out_of_range", Words: "is outside of the reference's range [0, 1]"}}
+		}, result.Warning, "the inputs are not what they were: mean is outside"},
 		"small input drift": {func(m *result.Model) { m.Features[2].State = "minor" },
 			result.Warning, "small input drift in 1 of 3 features: sharpness"},
 		"silent regression": {func(m *result.Model) { m.Shadows[0].Alarm, m.Shadows[0].Disagreement = true, ptr(.31) },

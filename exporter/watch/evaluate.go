@@ -27,7 +27,7 @@ func (m *Model) evaluate(now time.Time, requests result.Requests) (result.Model,
 			out.Digest = s.Digest
 		}
 	}
-	out.Performance = m.labels.Evaluate()
+	out.Performance, out.Schema = m.labels.Evaluate(), m.schema.Evaluate()
 	if p := m.spec.prober.Load(); p != nil {
 		out.Identity = fingerprint(p.Result(), &out)
 	}

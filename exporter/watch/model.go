@@ -13,6 +13,7 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/monitor/agreement"
 	"github.com/gnomon-dev/gnomon/exporter/monitor/features"
 	"github.com/gnomon-dev/gnomon/exporter/monitor/labels"
+	"github.com/gnomon-dev/gnomon/exporter/monitor/schema"
 	"github.com/gnomon-dev/gnomon/exporter/record"
 	verdictwords "github.com/gnomon-dev/gnomon/exporter/verdict"
 )
@@ -35,7 +36,8 @@ type Model struct {
 	lastEvent  time.Time
 	misfits    uint64 // records whose inputs do not fit the features
 
-	judge *verdictwords.Judge
+	schema *schema.Monitor
+	judge  *verdictwords.Judge
 }
 
 // Settings is what every Model shares.
@@ -46,6 +48,8 @@ type Settings struct {
 	Now        func() time.Time
 	// Misfit is told of each record whose inputs do not fit the features.
 	Misfit func()
+	// Fault is told when the inputs' schema is found at fault; nil: nobody.
+	Fault func()
 }
 
 // runLength is the stated mean number of ticks between false alarms.
@@ -57,6 +61,7 @@ func newModel(spec *Spec, version string, s Settings) *Model {
 	m := &Model{spec: spec, version: version, s: s}
 	m.judge = verdictwords.New(verdictwords.Settings{StaleAfter: time.Duration(s.Evaluation.StaleAfter), ErrorRatio: .05, MinErrors: 20})
 	m.labels = labels.New(labels.Settings{TTL: time.Duration(s.Labels.TTL), MaxPending: s.Labels.MaxPending, Window: s.Labels.Window, Classes: spec.Config.Output.Classes, Now: s.Now})
+	m.schema = schema.New(schema.Settings{Now: s.Now, Fault: s.Fault}, predictionFeature, confidenceFeature)
 	for range spec.Replay.Shadows {
 		m.agreements = append(m.agreements, agreement.New(agreement.Settings{Window: s.Evaluation.Window, Floor: defaultFloor, Detector: m.disagreement(defaultFloor)}))
 	}
@@ -85,9 +90,11 @@ func (m *Model) observe(list []*record.Observation) {
 	rows := make([][]feature.Value, 0, len(list))
 	for _, o := range list {
 		m.see(o)
-		if row, ok := m.row(o); ok {
+		row, ok := m.row(o)
+		if ok {
 			rows = append(rows, row)
 		}
+		m.schema.Inputs(o.Inputs, ok)
 		for i := range o.Shadows {
 			m.agreements[i].Observe(&o.Shadows[i])
 		}
@@ -97,7 +104,9 @@ func (m *Model) observe(list []*record.Observation) {
 	monitor, order := m.features, m.places()
 	m.mu.Unlock()
 	if monitor != nil {
-		monitor.Observe(arrange(order, rows))
+		rows = arrange(order, rows)
+		m.schema.Rows(rows)
+		monitor.Observe(rows)
 		return
 	}
 	m.learn(rows)
@@ -175,6 +184,10 @@ func (m *Model) adopt() {
 	monitor, err := features.New(features.Settings{Profile: b.Profile, Window: m.s.Evaluation.Window, RunLength: m.s.runLength(),
 		Replicas: m.s.Evaluation.Replicas, Verdict: verdict.Defaults(), Now: m.s.Now})
 	if err != nil {
+		m.spec.Fail(err.Error())
+		return
+	}
+	if err := m.schema.Expect(b.Profile); err != nil {
 		m.spec.Fail(err.Error())
 		return
 	}
