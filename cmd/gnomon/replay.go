@@ -23,6 +23,7 @@ type replayFlags struct {
 	tolerance                                float64
 	batch, bins                              int
 	out                                      *output
+	cost                                     costFlags
 }
 
 func registerReplay(app *kingpin.Application) runner {
@@ -40,6 +41,7 @@ func registerReplay(app *kingpin.Application) runner {
 	c.Flag("tolerance", "Relative difference up to which two values agree.").Default("0.001").Float64Var(&f.tolerance)
 	c.Flag("ece-bins", "Bins of the calibration errors.").Default("15").IntVar(&f.bins)
 	c.Flag("onnxruntime.library", "Path of the ONNX Runtime library; found by itself where left out.").StringVar(&f.library)
+	f.cost.register(c)
 	f.out = outputFlags(c)
 	return f.run
 }
@@ -55,6 +57,9 @@ func (f *replayFlags) run(ctx context.Context, io streams) error {
 	if f.batch < 1 || f.bins < 1 {
 		return usageError{errors.New("--batch and --ece-bins must be at least 1")}
 	}
+	if err := f.cost.check(f.requests); err != nil {
+		return err
+	}
 	records, done, err := f.open(io)
 	if err != nil {
 		return err
@@ -69,6 +74,11 @@ func (f *replayFlags) run(ctx context.Context, io streams) error {
 	r, err := offline.Run(ctx, records, offline.ReplayOptions{Engine: engine, Reader: compare.NewReader(reading), Comparer: compare.NewComparer(reading), Classes: list(f.classes), Batch: f.batch, ECEBins: f.bins})
 	if err != nil {
 		return err
+	}
+	if f.cost.prices != "" {
+		if r.Cost, err = f.compareCost(ctx, engine, compare.NewReader(reading), io); err != nil {
+			return err
+		}
 	}
 	if err := f.out.write(r, io); err != nil || gate == nil {
 		return err

@@ -31,6 +31,16 @@ type Config struct {
 	// Discover watches models that are not listed: request metrics at once,
 	// drift against a provisional reference.
 	Discover Discover `yaml:"discover"`
+
+	// What runs the models: machine.go and cost.go.
+	Primary   Primary    `yaml:"primary"`
+	GPU       GPU        `yaml:"gpu"`
+	Memory    Memory     `yaml:"memory"`
+	Cost      Cost       `yaml:"cost"`
+	Capacity  Capacity   `yaml:"capacity"`
+	ColdStart ColdStart  `yaml:"cold_start"`
+	Device    Device     `yaml:"devices"`
+	Training  []Training `yaml:"training"`
 }
 
 // Sampling says which requests are recorded.
@@ -125,7 +135,7 @@ type Identity struct {
 
 // Default is what an empty file means.
 func Default() Config {
-	return Config{
+	c := Config{
 		Listen:   ":8080",
 		Sampling: Sampling{Rate: 1, KeyHeader: "X-Request-Id"},
 		Queue:    Queue{MaxBytes: 64 << 20, BodyLimit: 8 << 20},
@@ -141,6 +151,8 @@ func Default() Config {
 			Kafka:       Kafka{Group: "gnomon", TTL: Duration(time.Minute)},
 		},
 	}
+	machineDefaults(&c)
+	return c
 }
 
 // modelDefaults fills what a listed model leaves out.

@@ -58,7 +58,12 @@ func TestValid(t *testing.T) {
 	if s := m.Shadows[0]; s.Role != "twin" || s.Name != "twin" || s.MaxBatch != 64 || s.Sessions != 1 || !reflect.DeepEqual(s.Providers, []string{"cpu"}) {
 		t.Errorf("defaults of a shadow: %+v", s)
 	}
-	if _, err := Load("testdata/valid/empty-but-upstream.yaml"); err != nil {
+	for _, file := range []string{"empty-but-upstream", "machine"} {
+		if _, err := Load("testdata/valid/" + file + ".yaml"); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := Load("testdata/valid/taps.yaml"); err != nil {
 		t.Error(err)
 	}
 }

@@ -69,19 +69,34 @@ func Parse(name string, data []byte) (*Config, error) {
 	for i := range cfg.Models {
 		modelDefaults(&cfg.Models[i])
 	}
+	for i := range cfg.Training {
+		TrainingDefaults(&cfg.Training[i])
+	}
 	cfg.resolve(filepath.Dir(name))
+	if err := cfg.Cost.readPrices(); err != nil {
+		return nil, inFile(name, data, err)
+	}
 	faults := cfg.faults()
 	if len(faults) == 0 {
 		return &cfg, nil
 	}
-	var root yaml.Node
-	_ = yaml.Unmarshal(data, &root) // it parsed above
 	errs := make([]error, len(faults))
 	for i, f := range faults {
-		f.File, f.Line = name, lineOf(&root, f.Field)
-		errs[i] = f
+		errs[i] = inFile(name, data, f)
 	}
 	return nil, errors.Join(errs...)
+}
+
+// inFile adds the file's name and the field's line to a fault that has none.
+func inFile(name string, data []byte, err error) error {
+	var f *Error
+	if !errors.As(err, &f) || f.File != "" {
+		return err
+	}
+	var root yaml.Node
+	_ = yaml.Unmarshal(data, &root) // it parsed before
+	f.File, f.Line = name, lineOf(&root, f.Field)
+	return err
 }
 
 // Complete fills defaults of listed models and checks a configuration that
@@ -107,6 +122,13 @@ func (c *Config) resolve(dir string) {
 	}
 	abs(&c.Runtime.Library)
 	abs(&c.Taps.File.Path)
+	abs(&c.Cost.PriceFile)
+	abs(&c.GPU.Library)
+	for i := range c.Training {
+		for _, p := range []*string{&c.Training[i].Metrics, &c.Training[i].TensorBoard, &c.Training[i].Checkpoints} {
+			abs(p)
+		}
+	}
 	abs(&c.Taps.Kafka.SASL.PasswordFile)
 	if t := c.Taps.Kafka.TLS; t != nil {
 		t.SetDirectory(dir)

@@ -18,6 +18,9 @@ func structTypes() []reflect.Type {
 		reflect.TypeFor[Reference](), reflect.TypeFor[Output](), reflect.TypeFor[Shadow](), reflect.TypeFor[Identity](),
 		reflect.TypeFor[Taps](), reflect.TypeFor[GRPC](), reflect.TypeFor[Mirror](), reflect.TypeFor[CloudEvents](),
 		reflect.TypeFor[Kafka](), reflect.TypeFor[SASL](), reflect.TypeFor[File](), reflect.TypeFor[Body](),
+		reflect.TypeFor[Primary](), reflect.TypeFor[GPU](), reflect.TypeFor[Memory](), reflect.TypeFor[Cost](),
+		reflect.TypeFor[Price](), reflect.TypeFor[Reserved](), reflect.TypeFor[Capacity](), reflect.TypeFor[ColdStart](),
+		reflect.TypeFor[Device](), reflect.TypeFor[Training](), reflect.TypeFor[MLflow](), reflect.TypeFor[priceFile](),
 	}
 }
 
@@ -61,11 +64,12 @@ func (c *Config) faults() []*Error {
 		seen[id] = i
 		m.check(k, fmt.Sprintf("models[%d]", i))
 	}
+	c.checkMachine(k)
 	return k.faults
 }
 
 func (c *Config) checkWire(k *checker) {
-	if c.Upstream != "" || !c.Taps.any() {
+	if c.Upstream != "" || !c.Taps.any() && len(c.Training) == 0 {
 		u, err := url.Parse(c.Upstream)
 		k.that(err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "", "upstream",
 			"write the model server's base URL, such as http://127.0.0.1:8000, or turn another tap on", "%q is not an HTTP URL", c.Upstream)

@@ -51,6 +51,7 @@ type Replay struct {
 	PredictionShares []float64                     `json:"prediction_shares,omitempty"`
 	Metrics          map[string]performance.Metric `json:"metrics,omitempty"`
 	Calibration      *Calibration                  `json:"calibration,omitempty"`
+	Cost             *CostReport                   `json:"cost,omitempty"`
 }
 
 // ReplayModel is what was run, on what.
@@ -322,7 +323,10 @@ func (r *Replay) WriteTable(w io.Writer) error {
 	if r.Calibration != nil {
 		fmt.Fprintf(tw, "calibration error, %d equal-width bins\t%.4f\n", r.Calibration.EqualWidth.Bins, r.Calibration.EqualWidth.Value)
 	}
-	return tw.Flush()
+	if err := tw.Flush(); err != nil || r.Cost == nil {
+		return err
+	}
+	return r.Cost.writeTable(w)
 }
 
 // WriteHTML writes the document as one file that needs nothing else.
