@@ -33,6 +33,7 @@ var thirdParty = map[string]string{
 	"github.com/yalue/onnxruntime_go": "shadow/onnx",
 	"github.com/NVIDIA/go-nvml":       "exporter/gpu",
 	"github.com/parquet-go/":          "exporter/table",
+	"github.com/cockroachdb/":         "exporter/labelstore",
 	"github.com/twmb/franz-go":        "exporter/tap/kafka",
 	"github.com/alecthomas/kingpin":   "cmd",
 }

@@ -135,16 +135,3 @@ func TestStream(t *testing.T) {
 		t.Error(got)
 	}
 }
-
-func FuzzParseLabels(f *testing.F) {
-	f.Add([]byte(`{"id":"a","label":3}`), false)
-	f.Add([]byte(`[{"id":"a","label":"x"}]`), false)
-	f.Add([]byte("id,label\na,1\n"), true)
-	f.Fuzz(func(t *testing.T, body []byte, isCSV bool) {
-		_ = parseLabels(strings.NewReader(string(body)), isCSV, func(line int, l record.Label, err error) {
-			if err == nil && (l.ID == "" || l.Class == "") {
-				t.Fatalf("line %d: an empty label was accepted", line)
-			}
-		})
-	})
-}

@@ -175,15 +175,6 @@ func (r *Record) size() int64 {
 	return n
 }
 
-// Label is the truth about a record, now or late.
-type Label struct {
-	ID    string    `json:"id"`
-	Model string    `json:"model,omitempty"`
-	Class string    `json:"class,omitempty"` // classification: the class's name or index
-	Value *float64  `json:"value,omitempty"` // regression
-	Time  time.Time `json:"time,omitzero"`
-}
-
 // Observation is a record with what the shadow and the comparison say of it.
 type Observation struct {
 	Record
