@@ -254,30 +254,37 @@ func Wasserstein(x, y []float64) (float64, error) {
 	return WassersteinSorted(a, b), nil
 }
 
-// WassersteinSorted is Wasserstein of sorted, finite, non-empty samples.
+// WassersteinSorted is Wasserstein of sorted, finite, non-empty samples. One of
+// equal values goes first, over a piece of no width, so that ties need no care
+// and the merge no branch.
 func WassersteinSorted[F float32 | float64](x, y []F) float64 {
-	var i, j int
+	n, m := len(x), len(y)
+	last := min(x[0], y[0])
+	diff := 0 // i m - j n
 	var area float64
-	n, m := float64(len(x)), float64(len(y))
-	last := float64(min(x[0], y[0]))
-	for i < len(x) || j < len(y) {
-		var v F
-		switch {
-		case i == len(x):
-			v = y[j]
-		case j == len(y):
-			v = x[i]
-		default:
-			v = min(x[i], y[j])
+	i, j := 0, 0
+	for i < n && j < m {
+		a, b := x[i], y[j]
+		v := min(a, b)
+		area += math.Abs(float64(diff)) * (float64(v) - float64(last))
+		last = v
+		first := 0
+		if a <= b {
+			first = 1
 		}
-		area += math.Abs(float64(i)/n-float64(j)/m) * (float64(v) - last)
-		last = float64(v)
-		for i < len(x) && x[i] == v {
-			i++
-		}
-		for j < len(y) && y[j] == v {
-			j++
-		}
+		i += first
+		j += 1 - first
+		diff += first*(m+n) - n
 	}
-	return area
+	for ; i < n; i++ {
+		area += math.Abs(float64(diff)) * (float64(x[i]) - float64(last))
+		last = x[i]
+		diff += m
+	}
+	for ; j < m; j++ {
+		area += math.Abs(float64(diff)) * (float64(y[j]) - float64(last))
+		last = y[j]
+		diff -= n
+	}
+	return area / (float64(n) * float64(m))
 }

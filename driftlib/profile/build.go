@@ -32,6 +32,32 @@ type Options struct {
 	Sample     int  // largest sample kept a feature; 10,000
 	NoAtoms    bool // without the heavy-atom rule (for comparison with others)
 	NoTails    bool // without the tail cuts
+	// Scratch is memory that one profile after another is built with; nil where
+	// every one takes its own.
+	Scratch *Scratch
+}
+
+// Scratch is memory to build profiles with. Not safe for concurrent use.
+type Scratch struct {
+	floats   []float64
+	sequence []int
+}
+
+// Sort sorts values ascending by radix sort, in the scratch memory. There must
+// be no NaN among them.
+func (s *Scratch) Sort(values []float64) {
+	if cap(s.floats) < len(values) {
+		s.floats = make([]float64, len(values))
+	}
+	radix.Float64s(values, s.floats[:cap(s.floats)])
+}
+
+// indexes is scratch memory of n integers, of any content.
+func (s *Scratch) indexes(n int) []int {
+	if cap(s.sequence) < n {
+		s.sequence = make([]int, n)
+	}
+	return s.sequence[:n]
 }
 
 func (o Options) withDefaults() Options {
@@ -44,6 +70,9 @@ func (o Options) withDefaults() Options {
 	set(&o.Categories, 50)
 	set(&o.MinCount, 5)
 	set(&o.Sample, 10_000)
+	if o.Scratch == nil {
+		o.Scratch = &Scratch{}
+	}
 	return o
 }
 
@@ -66,7 +95,7 @@ func FromColumns(columns []Column, opts Options) (*Profile, error) {
 		} else {
 			f = numeric(c, opts)
 		}
-		if err := f.finish(c); err != nil {
+		if err := f.finish(c, opts.Scratch); err != nil {
 			return nil, fmt.Errorf("column %q: %w", c.Name, err)
 		}
 		p.Features = append(p.Features, f)
@@ -116,7 +145,7 @@ func numeric(c *Column, opts Options) Feature {
 			finite = append(finite, v)
 		}
 	}
-	radix.Float64s(finite, nil)
+	opts.Scratch.Sort(finite)
 	f.Bins = []Bin{{Code: CodeNegInf}}
 	f.Bins = append(f.Bins, intervals(finite, opts)...)
 	f.Bins = append(f.Bins, Bin{Code: CodePosInf}, Bin{Code: CodeNaN}, Bin{Code: CodeMissing})
@@ -267,12 +296,12 @@ func thin(sorted []float64, limit int) []float64 {
 }
 
 // finish counts the bins and measures how dependent the rows are.
-func (f *Feature) finish(c *Column) error {
+func (f *Feature) finish(c *Column, s *Scratch) error {
 	b, err := NewBinner(f)
 	if err != nil {
 		return err
 	}
-	sequence := make([]int, c.rows())
+	sequence := s.indexes(c.rows())
 	for i := range sequence {
 		switch {
 		case c.missing(i):

@@ -21,18 +21,25 @@ func designEffect(sequence []int, bins int) float64 {
 	if n < windows*windowRows {
 		return 1
 	}
+	all := make([]float64, bins)
+	window := make([][]float64, windows)
+	for w := range window {
+		window[w] = make([]float64, bins)
+		for _, b := range sequence[w*n/windows : (w+1)*n/windows] {
+			window[w][b]++
+		}
+		for b, c := range window[w] {
+			all[b] += c
+		}
+	}
 	var sum float64
 	var used int
-	for w := range windows {
-		window, rest := make([]float64, bins), make([]float64, bins)
-		for i, b := range sequence {
-			if i >= w*n/windows && i < (w+1)*n/windows {
-				window[b]++
-			} else {
-				rest[b]++
-			}
+	rest := make([]float64, bins)
+	for w := range window {
+		for b := range rest {
+			rest[b] = all[b] - window[w][b]
 		}
-		r, err := driftlib.ChiSquareTest(driftlib.PoolSmall(rest, window, 5))
+		r, err := driftlib.ChiSquareTest(driftlib.PoolSmall(rest, window[w], 5))
 		if err == nil && r.DoF > 0 {
 			sum += r.Statistic / float64(r.DoF)
 			used++
@@ -54,9 +61,34 @@ func dependence(sequence []int, bins []Bin, b *Binner) (tau, tauBins float64) {
 	for j := range bins {
 		counts[j] = float64(bins[j].Count)
 	}
-	grouped := make([]int, len(sequence))
+	tau = sequential.Tau(sequence, counts)
 	for i, j := range sequence {
-		grouped[i] = b.group[j]
+		sequence[i] = b.group[j]
 	}
-	return sequential.Tau(sequence, counts), sequential.TauBins(grouped, b.Rollup(counts))
+	return tau, meanDesignEffect(sequence, b.Rollup(counts))
+}
+
+// meanDesignEffect is sequential.TauBins, all bins at once.
+func meanDesignEffect(sequence []int, counts []float64) float64 {
+	tau, err := driftlib.IndicatorAutocorrelationTimes(sequence, len(counts))
+	if err != nil {
+		return 1 // a bin that the binner has not; it has all
+	}
+	total, occupied := 0.0, 0
+	for _, c := range counts {
+		total += c
+		if c > 0 {
+			occupied++
+		}
+	}
+	if occupied < 2 {
+		return 1
+	}
+	sum := 0.0
+	for j, c := range counts {
+		if c > 0 {
+			sum += (1 - c/total) * tau[j]
+		}
+	}
+	return max(sum/float64(occupied-1), 1)
 }

@@ -9,8 +9,14 @@ import (
 	"github.com/gnomon-dev/gnomon/driftlib/verdict"
 )
 
-// count bins a column, and returns its finite values in ascending order.
-func count(ref *verdict.Reference, c profile.Column) (counts, sorted []float64) {
+// scratch is memory that one column after another is compared in.
+type scratch struct {
+	profile.Scratch
+	current []float64
+}
+
+// count bins a column, and returns its finite values in ascending order, in s.
+func count(ref *verdict.Reference, c profile.Column, s *scratch) (counts, sorted []float64) {
 	b := ref.Binner
 	counts = make([]float64, b.Len())
 	absent := func(i int) bool { return c.Missing != nil && c.Missing[i] }
@@ -24,7 +30,7 @@ func count(ref *verdict.Reference, c profile.Column) (counts, sorted []float64) 
 		}
 		return counts, nil
 	}
-	sorted = make([]float64, 0, len(c.Floats))
+	sorted = slices.Grow(s.current[:0], len(c.Floats))
 	for i, v := range c.Floats {
 		switch {
 		case absent(i):
@@ -35,7 +41,8 @@ func count(ref *verdict.Reference, c profile.Column) (counts, sorted []float64) 
 			sorted = append(sorted, v)
 		}
 	}
-	profile.Sort(sorted)
+	s.current = sorted
+	s.Sort(sorted)
 	b.CountSorted(sorted, counts)
 	return counts, sorted
 }

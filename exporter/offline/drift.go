@@ -130,12 +130,15 @@ func FindDrift(ref Known, current *table.File, o DriftOptions) (*Drift, error) {
 	}
 	d := &Drift{Convention: "gnomon", Reference: Side{ref.rows()}, Current: Side{current.Rows()}, Ignored: ignored, Rule: ruleOf(o.Options)}
 	results := make([]verdict.Result, len(names))
-	for i, name := range names {
-		var f Feature
-		if f, results[i], err = compareColumn(ref, current, name, o); err != nil {
-			return nil, fmt.Errorf("column %q: %w", name, err)
+	d.Features = make([]Feature, len(names))
+	err = inParallel(len(names), func(i int, s *scratch) (err error) {
+		if d.Features[i], results[i], err = compareColumn(ref, current, names[i], o, s); err != nil {
+			err = fmt.Errorf("column %q: %w", names[i], err)
 		}
-		d.Features = append(d.Features, f)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	o.Options.Independent = true
 	verdict.Adjust(results, o.Options)
@@ -183,16 +186,16 @@ func common(ref Known, current *table.File) (names, ignored []string, err error)
 }
 
 // compareColumn takes the statistics of one column.
-func compareColumn(ref Known, current *table.File, name string, o DriftOptions) (Feature, verdict.Result, error) {
+func compareColumn(ref Known, current *table.File, name string, o DriftOptions, s *scratch) (Feature, verdict.Result, error) {
 	cur, err := current.Column(name)
 	if err != nil {
 		return Feature{}, verdict.Result{}, err
 	}
-	known, kind, changed, err := reference(ref, cur, name, o)
+	known, kind, changed, err := reference(ref, cur, name, o, s)
 	if err != nil {
 		return Feature{}, verdict.Result{}, err
 	}
-	counts, sorted := count(known, column(cur, kind))
+	counts, sorted := count(known, column(cur, kind), s)
 	f := Feature{Name: name, Type: kind, Reason: changed,
 		Reference: Counts{known.Feature.Count, known.Feature.Missing}, Current: Counts{cur.Len(), cur.MissingCount()}}
 	r := verdict.Compare(known, verdict.Sample{Counts: counts, Sorted: sorted})
@@ -203,7 +206,7 @@ func compareColumn(ref Known, current *table.File, name string, o DriftOptions) 
 
 // reference makes the reference's side of a column ready; kind is what both
 // sides are compared as, changed says that their types differ.
-func reference(ref Known, cur *table.Column, name string, o DriftOptions) (known *verdict.Reference, kind, changed string, err error) {
+func reference(ref Known, cur *table.Column, name string, o DriftOptions, s *scratch) (known *verdict.Reference, kind, changed string, err error) {
 	if ref.Profile != nil {
 		f := ref.Profile.Feature(name)
 		kind = string(f.Kind)
@@ -221,7 +224,7 @@ func reference(ref Known, cur *table.Column, name string, o DriftOptions) (known
 		return nil, "", "", err
 	}
 	kind, changed = kindOf(old, cur)
-	p, err := profile.FromColumns([]profile.Column{column(old, kind)}, profile.Options{Bins: o.Bins, Categories: math.MaxInt32, MinCount: 1, Sample: math.MaxInt32})
+	p, err := profile.FromColumns([]profile.Column{column(old, kind)}, profile.Options{Bins: o.Bins, Categories: math.MaxInt32, MinCount: 1, Sample: math.MaxInt32, Scratch: &s.Scratch})
 	if err != nil {
 		return nil, "", "", err
 	}

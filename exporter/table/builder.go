@@ -162,13 +162,18 @@ func (b *builder) addFloat(v float64) error {
 	if b.mode != asNumber && b.mode != asDatetime {
 		return b.add([]byte(formatNumber(v)), numbers)
 	}
+	b.float(v)
+	return nil
+}
+
+// float adds a number to a column of numbers.
+func (b *builder) float(v float64) {
 	if b.column.Missing != nil {
 		b.column.Missing = append(b.column.Missing, false)
 	}
 	b.column.Floats = append(b.column.Floats, v)
 	b.rows++
 	b.values++
-	return nil
 }
 
 // namedNumber parses the numbers that JSON can only write as strings.

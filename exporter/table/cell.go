@@ -3,6 +3,7 @@ package table
 import (
 	"bytes"
 	"math"
+	"math/bits"
 	"strconv"
 	"time"
 )
@@ -49,14 +50,18 @@ func number(b []byte) (v float64, whole, ok bool) {
 			return anyNumber(b)
 		}
 	}
-	// A mantissa and a power of ten that are both exact: one rounding, so the
-	// division gives what strconv does.
-	if digits == 0 || digits > 18 || mantissa > 1<<53 || scale >= len(powers) {
+	if digits == 0 || digits > 19 || scale >= len(tens) {
 		return anyNumber(b)
 	}
-	v = float64(mantissa)
-	if scale > 0 {
-		v /= powers[scale]
+	// A mantissa and a power of ten that are both exact: one rounding, so the
+	// division gives what strconv does.
+	switch {
+	case mantissa > 1<<53 && scale > 0:
+		v = quotient(mantissa, scale)
+	case scale > 0:
+		v = float64(mantissa) / powers[scale]
+	default:
+		v = float64(mantissa)
 	}
 	if b[0] == '-' {
 		v = -v
@@ -64,15 +69,42 @@ func number(b []byte) (v float64, whole, ok bool) {
 	return v, scale < 0 && mantissa < 1<<53, true
 }
 
+// tens are the powers of ten that a uint64 holds.
+var tens = [...]uint64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19}
+
+// quotient is the float64 nearest to mantissa / 10^scale, of a mantissa that
+// float64 does not hold: 128 bits by 64 give at least 62 bits of the quotient
+// and, by the remainder, whether there is more, which decides the rounding.
+// float64 rounds the 64 bits to even; a quotient that is not exact has its last
+// bit set, so that it never looks like a tie.
+func quotient(mantissa uint64, scale int) float64 {
+	up, down := bits.LeadingZeros64(mantissa), bits.LeadingZeros64(tens[scale])
+	m, d := mantissa<<up, tens[scale]<<down
+	q, rest := bits.Div64(m>>1, m<<63, d)
+	if rest != 0 {
+		q |= 1
+	}
+	return math.Ldexp(float64(q), down-up-63)
+}
+
 // anyNumber leaves the rare forms to strconv. A number too large for float64 is
 // infinite.
 func anyNumber(b []byte) (v float64, whole, ok bool) {
 	b = bytes.TrimSpace(b)
-	if len(b) == 0 || len(b) > 1024 || bytes.ContainsAny(b, "xX_") {
+	if len(b) == 0 || len(b) > 1024 {
 		return 0, false, false
 	}
+	digits := false
+	for _, c := range b {
+		switch {
+		case c >= '0' && c <= '9':
+			digits = true
+		case c == 'x', c == 'X', c == '_': // hexadecimal and grouped digits are Go's, not a table's
+			return 0, false, false
+		}
+	}
 	v, err := strconv.ParseFloat(string(b), 64)
-	if err != nil && !(math.IsInf(v, 0) && bytes.ContainsAny(b, "0123456789")) {
+	if err != nil && !(math.IsInf(v, 0) && digits) {
 		return 0, false, false
 	}
 	return v, plain(b) && math.Abs(v) <= 1<<53, true

@@ -73,6 +73,9 @@ func (p *parquetFile) column(name string, o *Options) (c *Column, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: column %q: %w", ErrTable, name, err)
 	}
+	if b.mode == asNumber { // the footer may promise any number of rows
+		b.column.Floats = make([]float64, 0, min(p.rows, 1<<20))
+	}
 	for _, group := range p.file.RowGroups() {
 		if err := chunk(group.ColumnChunks()[leaf.ColumnIndex], b, add); err != nil {
 			return nil, fmt.Errorf("%w: column %q: %w", ErrTable, name, err)
@@ -98,13 +101,15 @@ func chunk(c parquet.ColumnChunk, b *builder, add func(parquet.Value) error) err
 		if err != nil {
 			return err
 		}
-		err = each(page.Values(), values, func(v parquet.Value) error {
-			if v.IsNull() {
-				b.absent()
-				return nil
-			}
-			return add(v)
-		})
+		if !direct(page, b) {
+			err = each(page.Values(), values, func(v parquet.Value) error {
+				if v.IsNull() {
+					b.absent()
+					return nil
+				}
+				return add(v)
+			})
+		}
 		parquet.Release(page)
 		if err != nil {
 			return err

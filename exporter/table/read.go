@@ -33,7 +33,7 @@ func ReadFrom(r io.Reader, format Format, o Options) (*Table, error) {
 
 // File is an open table that gives its columns one at a time: those of a Parquet
 // file are read when they are asked for, those of other formats were read when
-// it was opened. Not safe for concurrent use.
+// it was opened. Column is safe for concurrent use.
 type File struct {
 	in      *input
 	opts    Options
