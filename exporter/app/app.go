@@ -56,6 +56,7 @@ type App struct {
 	ready     *web.Ready
 	queue     *queue.Queue
 	traffic   *traffic.Traffic
+	machine   *machine
 }
 
 const (
@@ -74,6 +75,7 @@ func New(s Settings) (*App, error) {
 	registry := newRegistry(s.Build)
 	a := &App{s: s, upstream: upstream, ready: &web.Ready{}}
 	a.traffic = newTraffic(c, registry, s.Now)
+	a.machine = newMachine(c, registry, a.traffic, s.Now)
 	cohort, err := sampler.New(c.Sampling.Rate, c.Sampling.Salt)
 	if err != nil {
 		return nil, fmt.Errorf("sampling.rate: %w", err)
@@ -124,6 +126,7 @@ func (a *App) Run(ctx context.Context) error {
 	if a.s.Config.Discover.Enabled && a.s.Config.Upstream != "" {
 		g.Go(func() error { return a.discover(ctx) })
 	}
+	a.machine.run(ctx, g)
 	a.ready.Set(true)
 	g.Go(func() error {
 		<-ctx.Done()
