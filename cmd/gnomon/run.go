@@ -24,7 +24,7 @@ import (
 type runFlags struct {
 	config, model, name, upstream, reference, label, listen, library, logLevel string
 	exclude                                                                    []string
-	provider                                                                   string
+	provider, mlflow                                                           string
 	web                                                                        *web.FlagConfig
 }
 
@@ -33,7 +33,8 @@ func registerRun(app *kingpin.Application) runner {
 	c := app.Command("run", "Watch models: stand between the clients and the model server.")
 	c.Flag("config", "Configuration file; the flags below are for one model without a file.").StringVar(&f.config)
 	c.Flag("upstream", "Base URL of the model server, such as http://127.0.0.1:8000.").StringVar(&f.upstream)
-	c.Flag("model", "The model's .onnx file, replayed as a twin.").StringVar(&f.model)
+	c.Flag("model", "The model, replayed as a twin: an .onnx file, a folder in KServe's or Triton's layout, a URL, models:/NAME@ALIAS of MLflow.").StringVar(&f.model)
+	c.Flag("mlflow.url", "Tracking server that models:/ is looked up in.").Envar("MLFLOW_TRACKING_URI").StringVar(&f.mlflow)
 	c.Flag("name", "The model's name in /v2/models/NAME; the server is asked where it is left out.").StringVar(&f.name)
 	c.Flag("reference", "A sample of what the model should see: .csv, .csv.gz, .tsv, .jsonl, .parquet or a profile.json.").StringVar(&f.reference)
 	c.Flag("label", "The reference's column with the truth.").StringVar(&f.label)
@@ -73,13 +74,17 @@ func (f *runFlags) load(ctx context.Context) (*config.Config, error) {
 		if f.upstream != "" || f.model != "" || f.reference != "" {
 			return nil, usageError{fmt.Errorf("--config stands alone: put upstream, model and reference into the file")}
 		}
-		return config.Load(f.config)
+		cfg, err := config.Load(f.config)
+		if err == nil && cfg.MLflow.URL == "" {
+			cfg.MLflow.URL = f.mlflow
+		}
+		return cfg, err
 	}
 	if f.upstream == "" {
 		return nil, usageError{fmt.Errorf("give --config FILE or --upstream URL")}
 	}
 	cfg := config.Default()
-	cfg.Listen, cfg.Upstream, cfg.Runtime.Library = f.listen, f.upstream, f.library
+	cfg.Listen, cfg.Upstream, cfg.Runtime.Library, cfg.MLflow.URL = f.listen, f.upstream, f.library, f.mlflow
 	if f.model != "" || f.reference != "" {
 		m, err := f.oneModel(ctx)
 		if err != nil {
@@ -100,10 +105,11 @@ func (f *runFlags) oneModel(ctx context.Context) (config.Model, error) {
 	}
 	m := config.Model{Name: name, Reference: config.Reference{File: f.reference, Label: f.label, Exclude: f.exclude}}
 	if f.model != "" {
-		if _, err := os.Stat(f.model); err != nil {
+		twin := config.Shadow{Model: f.model, Providers: []string{f.provider}}
+		if _, err := os.Stat(f.model); err != nil && twin.Local() {
 			return m, fmt.Errorf("--model: %w", err)
 		}
-		m.Shadows = []config.Shadow{{Model: f.model, Providers: []string{f.provider}}}
+		m.Shadows = []config.Shadow{twin}
 	}
 	return m, nil
 }

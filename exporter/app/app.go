@@ -83,7 +83,7 @@ func New(s Settings) (*App, error) {
 	a.queue = queue.New(int64(c.Queue.MaxBytes))
 	registerQueue(registry, a.queue, cohort)
 	a.models = newModels(c, s.Now, a.traffic, func() { a.evaluator.Wake() })
-	a.loader = &watch.Loader{Open: a.openEngine, Changed: func() { a.evaluator.Wake() }, Now: s.Now, Logger: s.Logger}
+	a.loader = &watch.Loader{Source: a.openSource, Open: a.openEngine, Changed: func() { a.evaluator.Wake() }, Now: s.Now, Logger: s.Logger}
 	if c.Upstream != "" {
 		a.loader.Primary = a.primary
 	}

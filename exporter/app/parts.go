@@ -6,13 +6,11 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/gnomon-dev/gnomon/exporter/api"
 	"github.com/gnomon-dev/gnomon/exporter/config"
 	"github.com/gnomon-dev/gnomon/exporter/history"
-	"github.com/gnomon-dev/gnomon/exporter/memory"
 	"github.com/gnomon-dev/gnomon/exporter/metrics"
 	"github.com/gnomon-dev/gnomon/exporter/monitor/identity"
 	"github.com/gnomon-dev/gnomon/exporter/oip"
@@ -88,25 +86,6 @@ type WorkerSpec struct {
 // Open opens the engine that a WorkerSpec describes, in this process.
 func (w WorkerSpec) Open() (shadow.Engine, error) {
 	return onnx.Open(onnx.Settings{Library: w.Library, Path: w.Path, Digest: w.Digest, Providers: w.Providers, Sessions: w.Sessions, MaxBatch: w.MaxBatch})
-}
-
-// openEngine starts a shadow, in a process of its own unless told otherwise.
-func (a *App) openEngine(ctx context.Context, s config.Shadow, restarted func(reason string, lost int)) (shadow.Engine, error) {
-	spec := WorkerSpec{Library: a.s.Config.Runtime.Library, Path: s.Model, Digest: s.Digest, Providers: s.Providers, Sessions: s.Sessions, MaxBatch: s.MaxBatch}
-	e, err := a.startEngine(ctx, spec, s.Name, restarted)
-	if err != nil {
-		a.machine.failed(memory.Shadow, err.Error(), slices.Contains(s.Providers, "cuda"))
-		return nil, err
-	}
-	return a.machine.watch(e), nil
-}
-
-func (a *App) startEngine(ctx context.Context, spec WorkerSpec, name string, restarted func(reason string, lost int)) (shadow.Engine, error) {
-	if a.s.Config.Runtime.InProcess {
-		return spec.Open()
-	}
-	return child.Start(ctx, child.Settings{Command: a.s.Worker, Spec: spec, StartTimeout: time.Minute, HangTimeout: replayLimit,
-		Logger: a.s.Logger.With("shadow", name), Restarted: restarted})
 }
 
 // served asks the served model directly.

@@ -28,6 +28,11 @@ type Config struct {
 	Models     []Model    `yaml:"models"`
 	Taps       Taps       `yaml:"taps"`
 
+	// ShadowCache is the folder of models that came over a network; the user's
+	// cache folder where empty.
+	ShadowCache string   `yaml:"shadow_cache"`
+	MLflow      Registry `yaml:"mlflow"`
+
 	// Discover watches models that are not listed: request metrics at once,
 	// drift against a provisional reference.
 	Discover Discover `yaml:"discover"`
@@ -118,13 +123,31 @@ type Output struct {
 
 // Shadow is one engine beside the primary.
 type Shadow struct {
-	Name      string   `yaml:"name"`
-	Role      string   `yaml:"role"` // twin, candidate, baseline, reference-precision
-	Model     string   `yaml:"model"`
-	Digest    string   `yaml:"digest"` // sha256:hex that the file must have
-	Providers []string `yaml:"providers"`
-	MaxBatch  int      `yaml:"max_batch"`
-	Sessions  int      `yaml:"sessions"`
+	Name string `yaml:"name"`
+	Role string `yaml:"role"` // twin, candidate, baseline, reference-precision
+	// Model is where the model is: an .onnx file, a folder in KServe's or
+	// Triton's layout, an https:// URL, models:/NAME@ALIAS or models:/NAME/VERSION.
+	Model     string     `yaml:"model"`
+	Digest    string     `yaml:"digest"`    // sha256:hex that the file must have
+	Signature *Signature `yaml:"signature"` // that it must carry
+	Reload    Duration   `yaml:"reload"`    // between looks for something newer
+	Providers []string   `yaml:"providers"`
+	MaxBatch  int        `yaml:"max_batch"`
+	Sessions  int        `yaml:"sessions"`
+}
+
+// Signature is what a model must be signed with before it is loaded.
+type Signature struct {
+	Key  string `yaml:"key"`  // PEM file of the public key, such as cosign.pub
+	File string `yaml:"file"` // signature or cosign bundle, path or URL; the model's with .sig behind it where empty
+}
+
+// Registry is the MLflow registry that models:/ references are looked up in.
+type Registry struct {
+	URL          string `yaml:"url"` // of the tracking server
+	Username     string `yaml:"username"`
+	PasswordFile string `yaml:"password_file"`
+	TokenFile    string `yaml:"token_file"`
 }
 
 // Identity is the slow probe of golden inputs through the primary.
@@ -185,6 +208,9 @@ func modelDefaults(m *Model) {
 		}
 		if s.Sessions == 0 {
 			s.Sessions = 1
+		}
+		if s.Reload == 0 {
+			s.Reload = Duration(30 * time.Second)
 		}
 	}
 }

@@ -121,6 +121,9 @@ func (c *Config) resolve(dir string) {
 		}
 	}
 	abs(&c.Runtime.Library)
+	abs(&c.ShadowCache)
+	abs(&c.MLflow.PasswordFile)
+	abs(&c.MLflow.TokenFile)
 	abs(&c.Taps.File.Path)
 	abs(&c.Cost.PriceFile)
 	abs(&c.GPU.Library)
@@ -136,9 +139,27 @@ func (c *Config) resolve(dir string) {
 	for i := range c.Models {
 		abs(&c.Models[i].Reference.File)
 		for j := range c.Models[i].Shadows {
-			abs(&c.Models[i].Shadows[j].Model)
+			c.Models[i].Shadows[j].resolve(abs)
 		}
 	}
+}
+
+func (s *Shadow) resolve(abs func(*string)) {
+	s.Model = strings.TrimPrefix(s.Model, "file://")
+	if s.Local() {
+		abs(&s.Model)
+	}
+	if s.Signature != nil {
+		abs(&s.Signature.Key)
+		if !strings.HasPrefix(s.Signature.File, "https://") && !strings.HasPrefix(s.Signature.File, "http://") {
+			abs(&s.Signature.File)
+		}
+	}
+}
+
+// Local reports whether the model lies on this machine.
+func (s *Shadow) Local() bool {
+	return !strings.Contains(s.Model, "://") && !strings.HasPrefix(s.Model, "models:")
 }
 
 // decodeErrors turns yaml's messages into Errors with line, field and fix.

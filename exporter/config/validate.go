@@ -21,6 +21,7 @@ func structTypes() []reflect.Type {
 		reflect.TypeFor[Primary](), reflect.TypeFor[GPU](), reflect.TypeFor[Memory](), reflect.TypeFor[Cost](),
 		reflect.TypeFor[Price](), reflect.TypeFor[Reserved](), reflect.TypeFor[Capacity](), reflect.TypeFor[ColdStart](),
 		reflect.TypeFor[Device](), reflect.TypeFor[Training](), reflect.TypeFor[MLflow](), reflect.TypeFor[priceFile](),
+		reflect.TypeFor[Signature](), reflect.TypeFor[Registry](),
 	}
 }
 
@@ -50,6 +51,7 @@ func (c *Config) faults() []*Error {
 	k := &checker{}
 	c.checkWire(k)
 	c.checkEvaluation(k)
+	c.checkRegistry(k)
 	k.duration("labels.ttl", c.Labels.TTL, Duration(time.Second))
 	k.positive("labels.max_pending", c.Labels.MaxPending)
 	k.that(c.Labels.Window >= 30, "labels.window", "write at least 30", "is %d, too few for an interval", c.Labels.Window)
@@ -81,6 +83,19 @@ func (c *Config) checkWire(k *checker) {
 		"write a size above 0 and at most queue.max_bytes", "is %d bytes with a queue of %d", c.Queue.BodyLimit, c.Queue.MaxBytes)
 	if c.Runtime.Library != "" {
 		k.file("onnxruntime.library", c.Runtime.Library)
+	}
+}
+
+func (c *Config) checkRegistry(k *checker) {
+	if m := c.MLflow; m.URL != "" {
+		u, err := url.Parse(m.URL)
+		k.that(err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "", "mlflow.url", "write the tracking server's URL, such as http://mlflow:5000", "%q is not an HTTP URL", m.URL)
+		k.that(m.PasswordFile == "" || m.TokenFile == "", "mlflow.token_file", "keep one of token_file and password_file", "there is a password as well")
+	}
+	for field, path := range map[string]string{"mlflow.password_file": c.MLflow.PasswordFile, "mlflow.token_file": c.MLflow.TokenFile} {
+		if path != "" {
+			k.file(field, path)
+		}
 	}
 }
 
@@ -121,7 +136,14 @@ func (m *Model) check(k *checker, at string) {
 
 func (s *Shadow) check(k *checker, at string) {
 	k.oneOf(at+".role", s.Role, "twin", "candidate", "baseline", "reference-precision")
-	k.that(s.Model != "", at+".model", "write the path of an .onnx file", "is missing")
+	k.that(s.Model != "", at+".model", "write the path of an .onnx file, a URL, or models:/NAME@ALIAS", "is missing")
+	k.duration(at+".reload", s.Reload, Duration(time.Second))
+	if g := s.Signature; g != nil {
+		k.that(g.Key != "", at+".signature.key", "write the path of the public key, such as cosign.pub", "is missing")
+		if g.Key != "" {
+			k.file(at+".signature.key", g.Key)
+		}
+	}
 	if s.Digest != "" {
 		k.that(regexp.MustCompile(`^sha256:[0-9a-f]{64}$`).MatchString(s.Digest), at+".digest", "write sha256: and 64 hexadecimal digits, as sha256sum prints them", "%q is not a digest", s.Digest)
 	}

@@ -19,11 +19,18 @@ func count(n uint64) *float64 { v := float64(n); return &v }
 
 func shadowRows() []row {
 	return []row{
-		{"gnomon_shadow_info", "1 for a shadow, with its role, the provider that executes it and the digest of its file.", gauge, func(m *result.Model, e emit) {
+		{"gnomon_shadow_info", "1 for a shadow, with its role, the provider that executes it, the digest of its file and its version in the registry or repository it comes from.", gauge, func(m *result.Model, e emit) {
 			for _, s := range m.Shadows {
-				e(1, "shadow", s.Name, "role", s.Role, "provider", s.Provider, "digest", s.Digest)
+				e(1, "shadow", s.Name, "role", s.Role, "provider", s.Provider, "digest", s.Digest, "source_version", s.Version)
 			}
 		}},
+		{"gnomon_shadow_reloads_total", "Newer models found where the shadow's model is kept: put in place (success), or not usable (error; the one in place goes on).", counter, func(m *result.Model, e emit) {
+			for _, s := range m.Shadows {
+				e(float64(s.Reloads), "shadow", s.Name, "outcome", "success")
+				e(float64(s.Failed), "shadow", s.Name, "outcome", "error")
+			}
+		}},
+		{"gnomon_shadow_source_stale", "1 while the place where the shadow's model is kept does not answer, or what it gives cannot be used, and the last good copy is used; else 0.", gauge, perShadow(func(s *result.Shadow) *float64 { v := boolean(s.Stale != ""); return &v })},
 		{"gnomon_shadow_up", "1 while the shadow's engine answers, else 0.", gauge, perShadow(func(s *result.Shadow) *float64 { v := boolean(s.Up); return &v })},
 		{"gnomon_shadow_inferences_total", "Replayed records by what became of them.", counter, func(m *result.Model, e emit) {
 			for _, s := range m.Shadows {
@@ -151,7 +158,7 @@ func identityRows() []row {
 				e(float64(m.Identity.Probes))
 			}
 		}},
-		{"gnomon_model_changes_total", "Changes of what the primary serves: another version reported, or another fingerprint.", counter, func(m *result.Model, e emit) { e(float64(m.Changes)) }},
+		{"gnomon_model_changes_total", "Changes of the model: another version reported or another fingerprint of what the primary serves, or another model registered where the shadow's model is kept.", counter, func(m *result.Model, e emit) { e(float64(m.Changes)) }},
 		{"gnomon_model_last_change_timestamp_seconds", "Unix time of the last of them.", gauge, func(m *result.Model, e emit) { timestamp(e, m.LastChange) }},
 	}
 }

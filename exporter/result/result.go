@@ -186,6 +186,14 @@ type Shadow struct {
 	Error    string `json:"error,omitempty"`   // why it is not
 	Restarts uint64 `json:"restarts"`
 
+	// Where its model comes from, and how it was kept up to date.
+	Origin     string     `json:"origin,omitempty"`
+	Version    string     `json:"version,omitempty"` // as the repository or registry numbers it
+	Stale      string     `json:"stale,omitempty"`   // why the last good copy is in use and not the newest
+	Reloads    uint64     `json:"reloads"`
+	Failed     uint64     `json:"reloads_failed"`
+	LastReload *time.Time `json:"last_reload,omitempty"`
+
 	RestartsByReason map[string]uint64 `json:"restarts_by_reason,omitempty"`
 	LoadSeconds      *float64          `json:"load_seconds,omitempty"`
 

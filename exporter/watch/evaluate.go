@@ -20,7 +20,9 @@ func (m *Model) evaluate(now time.Time, requests result.Requests) (result.Model,
 	out := result.Model{Name: m.spec.Config.Name, Version: version, Requests: requests, Features: []result.Feature{}, Shadows: []result.Shadow{}}
 	m.evaluateFeatures(&out)
 	for i, s := range m.spec.Replay.Shadows {
-		out.Shadows = append(out.Shadows, m.shadow(s, m.spec.Restarts[i], m.agreements[i].Evaluate()))
+		sh := m.shadow(s, m.spec.Restarts[i], m.agreements[i].Evaluate())
+		m.spec.Origins[i].describe(&sh)
+		out.Shadows = append(out.Shadows, sh)
 	}
 	for _, s := range out.Shadows {
 		if out.Digest == "" || s.Role == "twin" {
@@ -28,6 +30,7 @@ func (m *Model) evaluate(now time.Time, requests result.Requests) (result.Model,
 		}
 	}
 	out.Performance, out.Schema = m.labels.Evaluate(), m.schema.Evaluate()
+	out.Changes, out.LastChange = m.spec.retrained()
 	if p := m.spec.prober.Load(); p != nil {
 		out.Identity = fingerprint(p.Result(), &out)
 	}
@@ -44,6 +47,14 @@ func when(t time.Time) *time.Time {
 		return nil
 	}
 	return &t
+}
+
+// later is the later of two moments.
+func later(a *time.Time, b time.Time) *time.Time {
+	if a != nil && !b.After(*a) {
+		return a
+	}
+	return when(b)
 }
 
 // evaluateFeatures fills in the reference, and the features with the derived
@@ -130,6 +141,6 @@ func fingerprint(r identity.Result, m *result.Model) *result.Identity {
 		id.Agreement, id.Distance = &agreement, &distance
 	}
 	m.Changes += r.Changes
-	m.LastChange = when(r.Changed)
+	m.LastChange = later(m.LastChange, r.Changed)
 	return id
 }

@@ -15,13 +15,17 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/reference"
 	"github.com/gnomon-dev/gnomon/shadow"
 	"github.com/gnomon-dev/gnomon/shadow/compare"
+	"github.com/gnomon-dev/gnomon/shadow/source"
 	"github.com/gnomon-dev/gnomon/shadow/tensor"
 )
 
-// Loader puts engines and references in place, while traffic already flows.
+// Loader puts engines and references in place, while traffic already flows,
+// and keeps them up to date.
 type Loader struct {
+	// Source finds a shadow's model where it is kept.
+	Source func(config.Shadow) (source.Source, error)
 	// Open starts an engine. restarted is told of each restart.
-	Open func(ctx context.Context, s config.Shadow, restarted func(reason string, lost int)) (shadow.Engine, error)
+	Open func(ctx context.Context, s config.Shadow, m source.Model, restarted func(reason string, lost int)) (shadow.Engine, error)
 	// Primary asks the served model directly, not through the tap; nil where
 	// there is no server to ask.
 	Primary func(model, version string) identity.Primary
@@ -31,13 +35,9 @@ type Loader struct {
 	Logger  *slog.Logger
 }
 
-const (
-	firstRetry = 2 * time.Second
-	lastRetry  = time.Minute
-)
-
-// Run loads a model and keeps its fingerprint probed until ctx ends. What
-// fails is logged, shown in the results and, for engines, tried again.
+// Run loads a model, follows its shadows to where their models are kept and
+// keeps its fingerprint probed, until ctx ends. What fails is logged, shown in
+// the results and tried again.
 func (l *Loader) Run(ctx context.Context, spec *Spec) error {
 	log := l.Logger.With("model", spec.Config.Name)
 	ref, err := l.reference(spec)
@@ -45,27 +45,47 @@ func (l *Loader) Run(ctx context.Context, spec *Spec) error {
 		spec.Fail(err.Error())
 		log.Error("reference cannot be used; watching without one", "error", err)
 	}
-	engines := l.engines(ctx, spec, log)
-	defer closeAll(engines)
-	l.Changed()
-	if ctx.Err() != nil {
-		return nil
+	var others sync.WaitGroup
+	defer others.Wait()
+	running := newRunning(len(spec.Config.Shadows))
+	for i := range spec.Config.Shadows {
+		others.Go(func() { l.follow(ctx, spec, i, running, log) })
 	}
-	if ref != nil {
-		if err := l.baseline(ctx, spec, ref, engines); err != nil {
-			spec.Fail(err.Error())
-			log.Error("reference cannot be used; watching without one", "error", err)
-		} else {
-			log.Info("reference in place", "file", ref.Source, "rows", ref.Rows, "outputs", spec.Reader.Decision())
+	for running.next(ctx) {
+		l.Changed()
+		l.stand(ctx, spec, ref, running, log)
+		if p := spec.prober.Load(); p != nil && !running.probing {
+			running.probing = true
+			others.Go(func() { _ = p.Run(ctx) }) // it ends with ctx alone
 		}
+		l.Changed()
 	}
-	l.Changed()
-	if p := l.prober(ctx, spec, ref, engines); p != nil {
-		spec.prober.Store(p)
-		return p.Run(ctx)
-	}
-	<-ctx.Done()
 	return nil
+}
+
+// stand makes what rests on the engines: the reference's profile, anew when
+// the model that ought to be served is another, and the fingerprint's answers.
+func (l *Loader) stand(ctx context.Context, spec *Spec, ref *reference.Reference, r *running, log *slog.Logger) {
+	engines := r.list()
+	if ref == nil {
+		return
+	}
+	digest := "none"
+	if e := registered(spec, engines); e != nil {
+		digest = e.Model().Digest
+	}
+	if digest != r.stood {
+		if err := l.baseline(ctx, spec, ref, engines); err != nil {
+			if ctx.Err() == nil && !errors.Is(err, shadow.ErrClosed) {
+				spec.Fail(err.Error())
+				log.Error("reference cannot be used; watching without one", "error", err)
+			}
+			return
+		}
+		r.stood = digest
+		log.Info("reference in place", "file", ref.Source, "rows", ref.Rows, "outputs", spec.Reader.Decision())
+	}
+	l.fingerprint(ctx, spec, ref, engines)
 }
 
 func (l *Loader) reference(spec *Spec) (*reference.Reference, error) {
@@ -74,62 +94,6 @@ func (l *Loader) reference(spec *Spec) (*reference.Reference, error) {
 		return nil, nil
 	}
 	return reference.Load(reference.Options{File: c.File, Label: c.Label, Exclude: c.Exclude})
-}
-
-// engines starts every shadow of a model and waits until each runs or has
-// failed once; those that failed are tried again behind the scenes.
-func (l *Loader) engines(ctx context.Context, spec *Spec, log *slog.Logger) []shadow.Engine {
-	engines := make([]shadow.Engine, len(spec.Config.Shadows))
-	var wg sync.WaitGroup
-	for i, c := range spec.Config.Shadows {
-		wg.Go(func() {
-			e, err := l.Open(ctx, c, func(reason string, _ int) { spec.Restarts[i].add(reason) })
-			if err == nil {
-				engines[i] = e
-				spec.Replay.Shadows[i].SetEngine(e, "")
-				m := e.Model()
-				log.Info("shadow in place", "shadow", c.Name, "provider", m.Provider, "runtime", m.Runtime, "load", m.Load, "warm_up", m.WarmUp)
-				return
-			}
-			spec.Replay.Shadows[i].SetEngine(nil, err.Error())
-			log.Error("shadow does not run; the proxy is not affected, and it will be tried again", "shadow", c.Name, "error", err)
-			go l.retry(ctx, spec, i, log)
-		})
-	}
-	wg.Wait()
-	return engines
-}
-
-// retry tries a failed engine until it runs or ctx ends. It closes it itself:
-// the others are closed by Run.
-func (l *Loader) retry(ctx context.Context, spec *Spec, i int, log *slog.Logger) {
-	c := spec.Config.Shadows[i]
-	for pause := firstRetry; ; pause = min(2*pause, lastRetry) {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(pause):
-		}
-		e, err := l.Open(ctx, c, func(reason string, _ int) { spec.Restarts[i].add(reason) })
-		if err != nil {
-			spec.Replay.Shadows[i].SetEngine(nil, err.Error())
-			continue
-		}
-		spec.Replay.Shadows[i].SetEngine(e, "")
-		l.Changed()
-		log.Info("shadow in place after all", "shadow", c.Name)
-		<-ctx.Done()
-		_ = e.Close() // the process ends
-		return
-	}
-}
-
-func closeAll(engines []shadow.Engine) {
-	for _, e := range engines {
-		if e != nil {
-			_ = e.Close() // the process ends
-		}
-	}
 }
 
 // registered is the engine that stands for the model that ought to be served:
@@ -243,19 +207,16 @@ func read(spec *Spec, r shadow.Result) (compare.Prediction, error) {
 	return spec.Reader.Read(r.Outputs)
 }
 
-// prober prepares the fingerprint: golden inputs from the reference's first
-// rows, and every known model's answers to them.
-func (l *Loader) prober(ctx context.Context, spec *Spec, ref *reference.Reference, engines []shadow.Engine) *identity.Prober {
-	if l.Primary == nil {
-		return nil // nobody to ask
-	}
+// fingerprint prepares the probe of golden inputs, the reference's first rows,
+// and every known model's answers to them.
+func (l *Loader) fingerprint(ctx context.Context, spec *Spec, ref *reference.Reference, engines []shadow.Engine) {
 	engine := registered(spec, engines)
-	if spec.Config.Identity.Interval == 0 || ref == nil || ref.Profile != nil || engine == nil {
-		return nil
+	if l.Primary == nil || spec.Config.Identity.Interval == 0 || ref.Profile != nil || engine == nil {
+		return
 	}
 	samples, err := ref.Samples(engine.Model().Inputs)
 	if err != nil {
-		return nil // told already
+		return // told already
 	}
 	golden := samples[:min(spec.Config.Identity.Inputs, len(samples))]
 	var known []identity.Known
@@ -270,8 +231,12 @@ func (l *Loader) prober(ctx context.Context, spec *Spec, ref *reference.Referenc
 		}
 		known = append(known, identity.Known{Name: spec.Config.Shadows[i].Name, Role: spec.Config.Shadows[i].Role, Answers: answers})
 	}
-	return identity.New(identity.Settings{Primary: l.Primary(spec.Config.Name, spec.Config.Version), Reader: spec.Reader, Comparer: spec.Replay.Comparer,
-		Golden: golden, Known: known, Interval: time.Duration(spec.Config.Identity.Interval), Timeout: 5 * time.Second, Limit: identity.DefaultLimit, Now: l.Now})
+	if p := spec.prober.Load(); p != nil {
+		p.Know(golden, known)
+		return
+	}
+	spec.prober.Store(identity.New(identity.Settings{Primary: l.Primary(spec.Config.Name, spec.Config.Version), Reader: spec.Reader, Comparer: spec.Replay.Comparer,
+		Golden: golden, Known: known, Interval: time.Duration(spec.Config.Identity.Interval), Timeout: 5 * time.Second, Limit: identity.DefaultLimit, Now: l.Now}))
 }
 
 func golds(ctx context.Context, spec *Spec, e shadow.Engine, golden []shadow.Sample) ([]compare.Answer, error) {

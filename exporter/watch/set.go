@@ -236,9 +236,7 @@ func (s *Set) Evaluate(now time.Time, requests func(model string) result.Request
 		s.mu.Lock()
 		if was := s.served[r.Name]; was != nil {
 			r.Changes += was.changes
-			if r.LastChange == nil || was.changed.After(*r.LastChange) {
-				r.LastChange = when(was.changed)
-			}
+			r.LastChange = later(r.LastChange, was.changed)
 		}
 		s.mu.Unlock()
 		out = append(out, r)

@@ -4,6 +4,7 @@
 package watch
 
 import (
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -30,6 +31,7 @@ type Spec struct {
 	Replay   *replay.Model
 	Reader   *compare.Reader
 	Restarts []*restarts // by shadow
+	Origins  []*origin   // by shadow
 
 	baseline atomic.Pointer[Baseline]
 	prober   atomic.Pointer[identity.Prober]
@@ -92,6 +94,7 @@ func NewSpec(m config.Model, listed bool, reasons []string) *Spec {
 			r.counts[reason] = 0
 		}
 		s.Restarts = append(s.Restarts, r)
+		s.Origins = append(s.Origins, &origin{})
 	}
 	return s
 }
@@ -113,11 +116,12 @@ func (s *Spec) SetBaseline(b *Baseline) {
 // Fail says why there is no reference.
 func (s *Spec) Fail(reason string) { s.fault.Store(&reason) }
 
-// setExtractor fixes how features are made of inputs, once.
+// setExtractor fixes how features are made of inputs. A model that was loaded
+// anew with other inputs brings another one.
 func (s *Spec) setExtractor(e *feature.Extractor) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.extractor == nil {
+	if s.extractor == nil || !slices.Equal(s.extractor.Names(), e.Names()) {
 		s.extractor = e
 	}
 }

@@ -45,6 +45,7 @@ type Engine struct {
 	mu      sync.Mutex
 	session *session // nil while the child is down
 	closed  bool
+	calls   sync.WaitGroup // Infers under way
 	stop    chan struct{}
 	done    sync.WaitGroup
 }
@@ -80,6 +81,9 @@ func (e *Engine) PID() int {
 func (e *Engine) Infer(ctx context.Context, batch []shadow.Sample) ([]shadow.Result, error) {
 	e.mu.Lock()
 	session, closed := e.session, e.closed
+	if session != nil && !closed {
+		e.calls.Add(1)
+	}
 	e.mu.Unlock()
 	switch {
 	case closed:
@@ -87,12 +91,14 @@ func (e *Engine) Infer(ctx context.Context, batch []shadow.Sample) ([]shadow.Res
 	case session == nil:
 		return nil, fmt.Errorf("%w: its process is being started again", shadow.ErrUnavailable)
 	}
+	defer e.calls.Done()
 	hang := time.NewTimer(e.s.HangTimeout)
 	defer hang.Stop()
 	return session.infer(ctx, batch, hang.C)
 }
 
-// Close ends the child. It may be called twice.
+// Close waits for running calls, each of which the hang timeout bounds, and
+// ends the child. It may be called twice.
 func (e *Engine) Close() error {
 	e.mu.Lock()
 	if e.closed {
@@ -103,6 +109,7 @@ func (e *Engine) Close() error {
 	session := e.session
 	close(e.stop)
 	e.mu.Unlock()
+	e.calls.Wait()
 	if session != nil {
 		session.end()
 	}

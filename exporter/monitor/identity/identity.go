@@ -73,10 +73,10 @@ type Result struct {
 	Err       error
 }
 
-// Prober runs the probes. Result is safe for concurrent use.
+// Prober runs the probes. Result and Know are safe for concurrent use.
 type Prober struct {
 	s      Settings
-	mu     sync.Mutex
+	mu     sync.Mutex // of result, s.Golden and s.Known
 	result Result
 }
 
@@ -88,6 +88,14 @@ func (p *Prober) Result() Result {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.result
+}
+
+// Know replaces the golden inputs and the known models: one of them was loaded
+// anew. Counts go on.
+func (p *Prober) Know(golden []shadow.Sample, known []Known) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.s.Golden, p.s.Known = golden, known
 }
 
 // Run probes at the interval until ctx ends.
@@ -107,8 +115,11 @@ func (p *Prober) Run(ctx context.Context) error {
 // Probe asks the primary once for every golden input. A primary that does not
 // answer leaves the last finding as it is, with the error.
 func (p *Prober) Probe(ctx context.Context) {
-	answers := make([]compare.Answer, 0, len(p.s.Golden))
-	for _, g := range p.s.Golden {
+	p.mu.Lock()
+	golden, known := p.s.Golden, p.s.Known
+	p.mu.Unlock()
+	answers := make([]compare.Answer, 0, len(golden))
+	for _, g := range golden {
 		a, err := p.ask(ctx, g)
 		if err != nil {
 			p.mu.Lock()
@@ -118,7 +129,7 @@ func (p *Prober) Probe(ctx context.Context) {
 		}
 		answers = append(answers, a)
 	}
-	p.conclude(answers)
+	p.conclude(answers, known)
 }
 
 func (p *Prober) ask(ctx context.Context, g shadow.Sample) (compare.Answer, error) {
@@ -136,10 +147,10 @@ func (p *Prober) ask(ctx context.Context, g shadow.Sample) (compare.Answer, erro
 }
 
 // conclude names the nearest known model, if it is near enough.
-func (p *Prober) conclude(answers []compare.Answer) {
+func (p *Prober) conclude(answers []compare.Answer, known []Known) {
 	r := Result{Checked: p.s.Now(), Distance: math.Inf(1)}
 	best, bestDistance := -1, p.s.Limit
-	for i, k := range p.s.Known {
+	for i, k := range known {
 		distance, agreement := p.distance(answers, k.Answers)
 		if k.registered() && distance < r.Distance {
 			r.Distance, r.Agreement = distance, agreement
@@ -149,7 +160,7 @@ func (p *Prober) conclude(answers []compare.Answer) {
 		}
 	}
 	if best >= 0 {
-		if k := p.s.Known[best]; k.registered() {
+		if k := known[best]; k.registered() {
 			r.Match = true
 		} else {
 			r.Like, r.LikeRole = k.Name, k.Role
