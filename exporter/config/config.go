@@ -22,6 +22,7 @@ type Config struct {
 
 	Sampling   Sampling   `yaml:"sampling"`
 	Queue      Queue      `yaml:"queue"`
+	Budget     Budget     `yaml:"budget"`
 	Evaluation Evaluation `yaml:"evaluation"`
 	Runtime    Runtime    `yaml:"onnxruntime"`
 	Labels     Labels     `yaml:"labels"`
@@ -59,6 +60,17 @@ type Sampling struct {
 type Queue struct {
 	MaxBytes  Bytes `yaml:"max_bytes"`
 	BodyLimit Bytes `yaml:"body_limit"` // a longer body is not recorded, but counted
+}
+
+// Budget is what gnomon may cost the primary's machine. While a limit is
+// passed the sampling rate is lowered, and raised again when all is calm.
+type Budget struct {
+	Interval           Duration `yaml:"interval"`             // between looks
+	DutyCycle          float64  `yaml:"duty_cycle"`           // share of the time that replay may run, above 0 to 1
+	MaxLag             Duration `yaml:"max_lag"`              // of replay behind the traffic
+	MaxGPUUtilisation  float64  `yaml:"max_gpu_utilisation"`  // 0..1
+	MaxLatencyIncrease float64  `yaml:"max_latency_increase"` // of the primary's p99 over its own baseline; 0.5 is half more
+	MinRate            float64  `yaml:"min_rate"`             // the sampling rate is never lowered below it
 }
 
 // Evaluation is when conclusions are drawn, and at what rate of false alarms.
@@ -162,6 +174,7 @@ func Default() Config {
 		Listen:   ":8080",
 		Sampling: Sampling{Rate: 1, KeyHeader: "X-Request-Id"},
 		Queue:    Queue{MaxBytes: 64 << 20, BodyLimit: 8 << 20},
+		Budget:   Budget{Interval: Duration(10 * time.Second), DutyCycle: 1, MaxLag: Duration(time.Minute), MaxGPUUtilisation: .95, MaxLatencyIncrease: .5, MinRate: .01},
 		Evaluation: Evaluation{
 			Interval: Duration(10 * time.Second), Window: 2000, RecentSpan: Duration(5 * time.Minute),
 			Tick: Duration(time.Minute), FalseAlarm: Duration(30 * 24 * time.Hour), Replicas: 1,

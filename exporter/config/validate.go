@@ -13,7 +13,7 @@ import (
 
 func structTypes() []reflect.Type {
 	return []reflect.Type{
-		reflect.TypeFor[Config](), reflect.TypeFor[Sampling](), reflect.TypeFor[Queue](), reflect.TypeFor[Evaluation](),
+		reflect.TypeFor[Config](), reflect.TypeFor[Sampling](), reflect.TypeFor[Queue](), reflect.TypeFor[Budget](), reflect.TypeFor[Evaluation](),
 		reflect.TypeFor[Runtime](), reflect.TypeFor[Labels](), reflect.TypeFor[Discover](), reflect.TypeFor[Model](),
 		reflect.TypeFor[Reference](), reflect.TypeFor[Output](), reflect.TypeFor[Shadow](), reflect.TypeFor[Identity](),
 		reflect.TypeFor[Taps](), reflect.TypeFor[GRPC](), reflect.TypeFor[Mirror](), reflect.TypeFor[CloudEvents](),
@@ -50,6 +50,7 @@ func (c *checker) duration(field string, v, least Duration) {
 func (c *Config) faults() []*Error {
 	k := &checker{}
 	c.checkWire(k)
+	c.Budget.check(k)
 	c.checkEvaluation(k)
 	c.checkRegistry(k)
 	k.duration("labels.ttl", c.Labels.TTL, Duration(time.Second))
@@ -84,6 +85,15 @@ func (c *Config) checkWire(k *checker) {
 	if c.Runtime.Library != "" {
 		k.file("onnxruntime.library", c.Runtime.Library)
 	}
+}
+
+func (b Budget) check(k *checker) {
+	k.duration("budget.interval", b.Interval, Duration(100*time.Millisecond))
+	k.duration("budget.max_lag", b.MaxLag, Duration(time.Second))
+	k.that(b.DutyCycle > 0 && b.DutyCycle <= 1, "budget.duty_cycle", "write a share above 0 and at most 1, such as 0.2", "is %v", b.DutyCycle)
+	k.that(b.MaxGPUUtilisation > 0 && b.MaxGPUUtilisation <= 1, "budget.max_gpu_utilisation", "write a share above 0 and at most 1, such as 0.9", "is %v", b.MaxGPUUtilisation)
+	k.that(b.MaxLatencyIncrease > 0, "budget.max_latency_increase", "write a share above 0, such as 0.25 for a quarter more", "is %v", b.MaxLatencyIncrease)
+	k.that(b.MinRate >= 0 && b.MinRate <= 1, "budget.min_rate", "write a share from 0 to 1, such as 0.01", "is %v", b.MinRate)
 }
 
 func (c *Config) checkRegistry(k *checker) {

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/gnomon-dev/gnomon/exporter/record"
 )
@@ -26,6 +27,9 @@ type Loop struct {
 
 	// Undecodable is told of each capture that held nothing readable.
 	Undecodable func(*record.Capture, error)
+	// Pace, where given, is told after each batch how long it kept the loop
+	// busy, and returns when the next may begin.
+	Pace func(ctx context.Context, busy time.Duration)
 }
 
 // Run carries captures to the monitors until ctx ends. What is still in the
@@ -41,7 +45,11 @@ func (l *Loop) Run(ctx context.Context) error {
 			}
 			return err
 		}
+		began := time.Now()
 		l.step(ctx, captures)
+		if l.Pace != nil {
+			l.Pace(ctx, time.Since(began))
+		}
 	}
 }
 
