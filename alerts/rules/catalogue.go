@@ -14,22 +14,35 @@ type row struct {
 	summary, description          string
 }
 
-// rows is the catalogue beside the SLOs' own alerts, by subject.
-func (g *Generator) rows() []row {
-	return slices.Concat(g.servingRows(), g.qualityRows(), g.driftRowsOfCatalogue(), g.dataRows(), g.identityRows(), g.gpuRows(), g.costRows(), g.selfRows())
+// subject is a part of the catalogue, a file of its own.
+type subject struct {
+	name string
+	rows []row
 }
 
-// catalogue makes the alerts that are no SLO's.
-func (g *Generator) catalogue() []Group {
-	out := Group{Name: "gnomon-models", Interval: g.interval()}
-	for _, r := range g.rows() {
-		if g.disabled(r.name) {
-			continue
+// subjects are the catalogue beside the SLOs' own alerts.
+func (g *Generator) subjects() []subject {
+	return []subject{{"serving", g.servingRows()}, {"quality", g.qualityRows()}, {"drift", g.driftRowsOfCatalogue()}, {"data", g.dataRows()},
+		{"identity", g.identityRows()}, {"gpu", g.gpuRows()}, {"cost", g.costRows()}, {"self", g.selfRows()}}
+}
+
+// catalogue makes the alerts that are no SLO's, a file a subject.
+func (g *Generator) catalogue() []File {
+	var out []File
+	for _, s := range g.subjects() {
+		group := Group{Name: "gnomon-alerts-" + s.name, Interval: g.interval()}
+		for _, r := range s.rows {
+			if g.disabled(r.name) {
+				continue
+			}
+			group.Rules = append(group.Rules, g.alert(g.f.Team, r.name, g.expr("%s", r.expr), alertMeta{
+				slo: r.slo, tier: r.tier, class: r.class, cause: r.cause, hold: r.hold, keep: r.keep, summary: r.summary, description: r.description}))
 		}
-		out.Rules = append(out.Rules, g.alert(g.f.Team, r.name, g.expr("%s", r.expr), alertMeta{
-			slo: r.slo, tier: r.tier, class: r.class, cause: r.cause, hold: r.hold, keep: r.keep, summary: r.summary, description: r.description}))
+		if len(group.Rules) > 0 {
+			out = append(out, File{"gnomon-" + s.name + ".alerts.yml", []Group{group}})
+		}
 	}
-	return []Group{out}
+	return out
 }
 
 func (g *Generator) disabled(name string) bool { return slices.Contains(g.f.Disable, name) }
@@ -51,12 +64,9 @@ func (g *Generator) Names() []string {
 }
 
 // modelRecords are the records that the catalogue reads.
-func (g *Generator) modelRecords() []Group {
+func (g *Generator) modelRecords() Group {
 	record := func(name, expr string, args ...any) Rule { return Rule{Record: name, Expr: g.expr(expr, args...)} }
-	main := Group{Name: "gnomon-models-records", Interval: g.interval(), Rules: []Rule{
-		record("gnomon:requests:rate10m", "sum by ($K) (rate(gnomon_requests_total[<10m>]))"),
-		// The version that serves most: what an alert on a whole model names.
-		record("gnomon:model_serving:info", "0 * topk by (model) (1, gnomon:requests:rate10m) + 1"),
+	return Group{Name: "gnomon-models-records", Interval: g.interval(), Rules: []Rule{
 		// Replicas are pooled by the labels that each has seen.
 		record("gnomon:accuracy:samples", "sum by ($K) (gnomon_accuracy_window_samples)"),
 		record("gnomon:accuracy:ratio", "sum by ($K) (gnomon_accuracy_ratio * gnomon_accuracy_window_samples) / (gnomon:accuracy:samples > 0)"),
@@ -69,7 +79,15 @@ func (g *Generator) modelRecords() []Group {
 		record("gnomon:version_delta:ratio", "gnomon:version_accuracy:ratio - on (model) group_left () topk by (model) (1, gnomon:version_accuracy:ratio)"),
 		record("gnomon:version_delta:information", "1 / (gnomon:version_accuracy:variance + on (model) group_left () (gnomon:version_accuracy:variance and topk by (model) (1, gnomon:version_accuracy:ratio)))"),
 	}}
-	return []Group{main, g.labelRecords()}
+}
+
+// trafficRecords: what each version gets.
+func (g *Generator) trafficRecords() Group {
+	return Group{Name: "gnomon-traffic-records", Interval: g.interval(), Rules: []Rule{
+		{Record: "gnomon:requests:rate10m", Expr: g.expr("sum by ($K) (rate(gnomon_requests_total[<10m>]))")},
+		// The version that serves most: what an alert on a whole model names.
+		{Record: "gnomon:model_serving:info", Expr: "0 * topk by (model) (1, gnomon:requests:rate10m) + 1"},
+	}}
 }
 
 // wilsonUpper is the upper end of Wilson's interval of the pooled accuracy:
@@ -186,7 +204,12 @@ func (g *Generator) dataRows() []row {
 		return " and on (model) sum by (model) (rate(gnomon_requests_total[<" + w + ">])) > 0"
 	}
 	record, label := "time() - max by ($K) (gnomon_last_record_timestamp_seconds) > ", "time() - max by ($K) (gnomon_last_label_timestamp_seconds) > "
+	anomalies := "sum by ($K) (increase(gnomon_schema_anomalies_total[<10m>]))"
 	return []row{
+		{"SchemaAnomalies", "ticket", "freshness", "slow", "data",
+			anomalies + " / (max by ($K) (sum by ($K, feature) (sum_over_time(gnomon:feature_bin:rows1m[<10m>]))) >= 0) > " + number(g.t.SchemaAnomalyRatio) + " and " + anomalies + " >= 10",
+			5 * time.Minute, 15 * time.Minute, "The inputs of {{ $labels.model }} break its schema",
+			"{{ $value | humanizePercentage }} of the records of version {{ $labels.model_version }} in the last 10 minutes had a field that is missing, of another type or out of its range; above " + number(g.t.SchemaAnomalyRatio) + " this fires."},
 		{"PipelineStale", "ticket", "freshness", "slow", "pipeline", record + g.seconds(g.t.StaleAfter.Std()) + busy("10m"),
 			2 * time.Minute, 5 * time.Minute, "{{ $labels.model }} is served but not monitored",
 			"The last sampled record of version {{ $labels.model_version }} is {{ $value | humanizeDuration }} old while requests arrive."},
@@ -262,7 +285,7 @@ func (g *Generator) costRows() []row {
 func Planned() []string {
 	return []string{"gnomon_cost_inferences_total", "gnomon_cost_total", "gnomon_gpu_ecc_errors_total", "gnomon_gpu_memory_total_bytes", "gnomon_gpu_memory_used_bytes",
 		"gnomon_gpu_out_of_memory_total", "gnomon_gpu_throttle_active", "gnomon_gpu_utilization_ratio", "gnomon_gpu_xid_errors_total", "gnomon_memory_limit_bytes",
-		"gnomon_memory_used_bytes", "gnomon_model_trained_timestamp_seconds"}
+		"gnomon_memory_used_bytes", "gnomon_model_trained_timestamp_seconds", "gnomon_schema_anomalies_total"}
 }
 
 func (g *Generator) selfRows() []row {

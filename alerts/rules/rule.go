@@ -131,12 +131,17 @@ func New(f *spec.File) *Generator { return &Generator{f, f.Thresholds, spec.Kind
 // drift of the fleet and the catalogue.
 func (g *Generator) Files() []File {
 	out := g.sloFiles()
-	return append(out,
+	out = append(out,
 		File{"gnomon-slo-windows.rules.yml", g.windowGroups()},
-		File{"gnomon-slo-budgets.rules.yml", g.budgets()},
-		File{"gnomon-drift.rules.yml", g.drift()},
-		File{"gnomon-models.rules.yml", g.modelRecords()},
-		File{"gnomon-models.alerts.yml", g.catalogue()})
+		File{"gnomon-slo-budgets.rules.yml", g.budgets()})
+	for _, group := range g.drift() {
+		out = append(out, File{group.Name + ".rules.yml", []Group{group}})
+	}
+	out = append(out,
+		File{"gnomon-traffic.rules.yml", []Group{g.trafficRecords()}},
+		File{"gnomon-models.rules.yml", []Group{g.modelRecords()}},
+		File{"gnomon-labels.rules.yml", []Group{g.labelRecords()}})
+	return append(out, g.catalogue()...)
 }
 
 // compress divides a duration by the file's compression, to the millisecond.

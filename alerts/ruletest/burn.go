@@ -2,6 +2,8 @@ package ruletest
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gnomon-dev/gnomon/alerts/rules"
@@ -236,12 +238,47 @@ func (b *burner) exhausted() File {
 	return File{Name: fmt.Sprintf("slo-%s-budget.test.yml", b.slo.Name), Rules: append(b.files, b.budgets...), Interval: b.step, Cases: []Case{c}}
 }
 
-// Files are all test files of an SLO file's rules.
+// Files are all test files of an SLO file's rules. SLOs of one name that hold
+// for several models are the same templates: the first is tested. Compressed
+// rules have no tests: their templates are those that the uncompressed ones
+// prove.
 func Files(f *spec.File) []File {
+	if f.Compress != 1 {
+		return nil
+	}
 	var out []File
 	all := rules.New(f).Files()
+	tested := map[string]bool{}
 	for i := range f.SLOs {
-		out = append(out, burn(all, &f.SLOs[i])...)
+		s := &f.SLOs[i]
+		if tested[s.Name] || s.Kind == "ratio" || s.Kind == "threshold" { // the user's own queries: nothing is known of their series
+			continue
+		}
+		tested[s.Name] = true
+		for _, file := range burn(all, s) {
+			out = append(out, file.of(s.Model))
+		}
 	}
-	return out
+	out = append(out, catalogue(f, all)...)
+	return append(out, fleetFiles(&bench{f: f, t: f.Thresholds}, all)...)
+}
+
+// of puts a model's name into a file that is about model m.
+func (f File) of(model string) File {
+	if model == "" {
+		return f
+	}
+	r := strings.NewReplacer(`model="m"`, "model="+strconv.Quote(model))
+	for i := range f.Cases {
+		c := &f.Cases[i]
+		for j := range c.Series {
+			c.Series[j].Name = r.Replace(c.Series[j].Name)
+		}
+		for j := range c.Checks {
+			for k := range c.Checks[j].Want {
+				c.Checks[j].Want[k].Labels = r.Replace(c.Checks[j].Want[k].Labels)
+			}
+		}
+	}
+	return f
 }

@@ -121,6 +121,7 @@ type Thresholds struct {
 	CalibrationError    float64  `yaml:"calibration_error"`     // debiased ECE
 	CalibrationClear    float64  `yaml:"calibration_clear"`     // clears below it
 	Disagreement        float64  `yaml:"disagreement"`          // above the noise floor
+	SchemaAnomalyRatio  float64  `yaml:"schema_anomaly_ratio"`  // anomalies a record
 	StaleAfter          Duration `yaml:"stale_after"`           // no record while requests come
 	StalePageAfter      Duration `yaml:"stale_page_after"`      //
 	LabelStaleAfter     Duration `yaml:"label_stale_after"`     //
@@ -140,7 +141,7 @@ type Thresholds struct {
 func DefaultThresholds() Thresholds {
 	return Thresholds{
 		MinSamples: 500, AccuracyFloor: 0.7, AccuracyTarget: 0.9, DriftPSI: 0.2, DriftPSIClear: 0.1, DriftSigma: 4.5, SkewPagePSI: 2,
-		CalibrationError: 0.1, CalibrationClear: 0.07, Disagreement: 0.01, StaleAfter: Duration(10 * time.Minute), StalePageAfter: Duration(time.Hour),
+		CalibrationError: 0.1, CalibrationClear: 0.07, Disagreement: 0.01, SchemaAnomalyRatio: 0.01, StaleAfter: Duration(10 * time.Minute), StalePageAfter: Duration(time.Hour),
 		LabelStaleAfter: Duration(6 * time.Hour), RetrainAfter: Duration(90 * 24 * time.Hour), ColdStart: Duration(30 * time.Second), CostPer1k: 1,
 		ThroughputRatio: 0.2, ThroughputMin: 0.1, DropRatio: 0.1, GPUMemoryRatio: 0.95, GPUIdleRatio: 0.2, HostMemoryRatio: 0.9, ServingFailureRatio: 0.95,
 	}
