@@ -19,10 +19,13 @@ import (
 // limit theory and asymptotic confidence sequences", Annals of Statistics 52
 // (2024).
 type Sequence struct {
-	Alpha float64 // 0.05 where 0
+	Alpha float64 // 0.05 where 0; at most 0.5
 	Tuned float64 // observations at which the interval is narrowest; 1,000 where 0
 	Start int     // 200 where 0
 }
+
+// mostAlpha is the largest error that a sequence can be tuned for.
+const mostAlpha = .5
 
 func (s Sequence) withDefaults() Sequence {
 	if s.Alpha == 0 {
@@ -42,16 +45,14 @@ func (s Sequence) withDefaults() Sequence {
 func (s Sequence) Interval(mean, variance float64, n int) (lower, upper float64, err error) {
 	s = s.withDefaults()
 	switch {
-	case !(s.Alpha > 0 && s.Alpha < 1) || !(s.Tuned > 0):
+	case !(s.Alpha > 0 && s.Alpha <= mostAlpha) || !(s.Tuned > 0):
 		return 0, 0, fmt.Errorf("%w: alpha %v, tuned for %v observations", ErrValue, s.Alpha, s.Tuned)
 	case math.IsNaN(mean) || !(variance >= 0):
 		return 0, 0, fmt.Errorf("%w: mean %v, variance %v", ErrValue, mean, variance)
 	case n < s.Start:
 		return math.Inf(-1), math.Inf(1), nil
 	}
-	log := -2 * math.Log(s.Alpha)
-	r := (log + math.Log(log) + 1) / s.Tuned
-	t := float64(n)
+	r, t := s.rate(), float64(n)
 	e := math.Sqrt(variance * 2 * (t*r + 1) / (t * t * r) * math.Log(math.Sqrt(t*r+1)/s.Alpha))
 	return mean - e, mean + e, nil
 }

@@ -11,9 +11,16 @@ import (
 
 // Errors of bad input.
 var (
-	ErrEmpty      = errors.New("no predictions")
-	ErrLength     = errors.New("lengths differ")
+	// ErrEmpty: no predictions.
+	ErrEmpty = errors.New("no predictions")
+	// ErrLength: slices that belong together differ in length, or there are no bins.
+	ErrLength = errors.New("lengths differ")
+	// ErrConfidence: NaN, or outside [0, 1].
 	ErrConfidence = errors.New("confidence out of range")
+	// ErrClass: a class that a row of probabilities does not have.
+	ErrClass = errors.New("no such class")
+	// ErrTemperature: no finite temperature is best.
+	ErrTemperature = errors.New("no temperature fits")
 )
 
 // Bin is one bin of a reliability diagram.
@@ -23,6 +30,7 @@ type Bin struct {
 	Correct      int
 	Confidence   float64 // sum
 	variance     float64 // sum of c (1 - c)
+	squared      float64 // sum of (c - y)²
 }
 
 // MeanConfidence and Accuracy are 0 for an empty bin.
@@ -58,12 +66,17 @@ type Report struct {
 	// acc (1-acc)/(n_b-1)) over bins of more than one (Kumar et al. 2019). It can
 	// be negative.
 	SquaredL2 float64
-	Bins      []Bin
-	N         int
+	// Brier is the Brier score, taken apart over these bins.
+	Brier Decomposition
+	Bins  []Bin
+	N     int
 }
 
 // EqualWidth takes the calibration over bins of equal width on [0, 1], each
-// (lower, upper], 0 in the first: 15 by default in the field.
+// (lower, upper], 0 in the first: 15 by default in the field. confidence[i] is
+// the probability of what correct[i] says was so: of the predicted class and
+// "it was right" (TopLabel), or of one class and "it happened". ErrEmpty,
+// ErrLength, ErrConfidence where one is not in [0, 1].
 func EqualWidth(confidence []float64, correct []bool, bins int) (Report, error) {
 	if bins < 1 {
 		return Report{}, fmt.Errorf("%w: %d bins", ErrLength, bins)
@@ -154,7 +167,9 @@ func (b *Bin) add(c float64, correct bool) {
 	b.variance += c * (1 - c)
 	if correct {
 		b.Correct++
+		c = 1 - c
 	}
+	b.squared += c * c
 }
 
 func report(bins []Bin, n int) Report {
@@ -180,11 +195,14 @@ func report(bins []Bin, n int) Report {
 	if spread > 0 {
 		r.Z = (r.ECE - r.Expected) / math.Sqrt(spread)
 	}
+	r.Brier = decompose(bins)
 	return r
 }
 
 // Brier is the mean squared difference of confidence and outcome (1 correct, 0
-// wrong), 0 to 1.
+// wrong), 0 to 1, 0 perfect; always saying 1/2 gives 0.25.
+//
+// Source: Brier, Monthly Weather Review 78 (1950), in its binary form.
 func Brier(confidence []float64, correct []bool) (float64, error) {
 	if err := check(confidence, correct); err != nil {
 		return 0, err
@@ -197,4 +215,30 @@ func Brier(confidence []float64, correct []bool) (float64, error) {
 		sum += c * c
 	}
 	return sum / float64(len(confidence)), nil
+}
+
+// smallest is the probability that a logarithm takes for 0 (scikit-learn's).
+const smallest = 2.220446049250313e-16
+
+// LogLoss is the mean of -ln of the probability given to what happened
+// (confidence where correct, else 1 - confidence), in nats, 0 perfect;
+// probabilities are clipped to [2.2e-16, 1 - 2.2e-16].
+//
+// Source: Good, "Rational decisions", J. Royal Stat. Soc. B 14 (1952).
+func LogLoss(confidence []float64, correct []bool) (float64, error) {
+	if err := check(confidence, correct); err != nil {
+		return 0, err
+	}
+	var sum float64
+	for i, c := range confidence {
+		sum += logLoss(c, correct[i])
+	}
+	return sum / float64(len(confidence)), nil
+}
+
+func logLoss(c float64, correct bool) float64 {
+	if !correct {
+		c = 1 - c
+	}
+	return -math.Log(min(max(c, smallest), 1-smallest))
 }

@@ -1,49 +1,21 @@
 package sequential
 
 import (
-	"encoding/json"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"testing"
 
 	"github.com/gnomon-dev/gnomon/driftlib"
+	"github.com/gnomon-dev/gnomon/driftlib/internal/vectors"
 	"gonum.org/v1/gonum/stat/distuv"
 )
-
-type vector struct {
-	Name     string          `json:"name"`
-	Inputs   json.RawMessage `json:"inputs"`
-	Expected json.RawMessage `json:"expected"`
-}
 
 // expect decodes a vector of the shared detection.json, computed by an
 // independent reference implementation in double precision.
 func expect(t *testing.T, name string, inputs, expected any) {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("..", "..", "..", "shared", "data", "vectors", "detection.json"))
-	if err != nil {
-		t.Skip("the shared vectors are not here: ", err)
-	}
-	var list []vector
-	if err := json.Unmarshal(data, &list); err != nil {
-		t.Fatal(err)
-	}
-	for _, v := range list {
-		if v.Name != name {
-			continue
-		}
-		if err := json.Unmarshal(v.Inputs, inputs); err != nil {
-			t.Fatal(err)
-		}
-		if err := json.Unmarshal(v.Expected, expected); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	t.Fatalf("no vector %q", name)
+	vectors.Read(t, "detection.json", name, inputs, expected)
 }
 
 func near(t *testing.T, what string, got, want, tol float64) {

@@ -1,0 +1,31 @@
+package cbpe
+
+import (
+	"testing"
+
+	"github.com/gnomon-dev/gnomon/driftlib/internal/vectors"
+)
+
+// TestVector: values of an independent implementation.
+func TestVector(t *testing.T) {
+	var in struct {
+		Score       []float64
+		Probability []float64 `json:"calibrated_probability"`
+		Threshold   float64
+	}
+	want := map[string]float64{}
+	vectors.Read(t, "detection.json", "cbpe_binary", &in, &want)
+	e, err := Binary(in.Score, in.Probability, in.Threshold)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{"tp": e.TP, "fp": e.FP, "fn": e.FN, "tn": e.TN, "accuracy": e.Accuracy, "precision": e.Precision, "recall": e.Recall, "f1": e.F1, "roc_auc": e.ROCAUC}
+	for name, w := range want {
+		g, ok := got[name]
+		if !ok {
+			t.Errorf("no %s", name)
+			continue
+		}
+		vectors.Near(t, name, g, w, 1e-9)
+	}
+}
