@@ -12,9 +12,11 @@
 package cbpe
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sort"
 )
 
@@ -33,7 +35,16 @@ var (
 // pooling adjacent violators. Immutable, safe for concurrent use.
 type Calibrator struct{ scores, probabilities []float64 }
 
-// Fit finds the calibrator of labelled scores.
+// scored is a score with a label or a probability.
+type scored struct{ score, p float64 }
+
+func byScore(a, b scored) int { return cmp.Compare(a.score, b.score) }
+
+// Fit finds the calibrator of labelled scores. ErrLength, ErrEmpty, ErrValue
+// where a score is NaN.
+//
+// Source: Barlow, Bartholomew, Bremner and Brunk, "Statistical inference under
+// order restrictions" (1972).
 func Fit(score []float64, positive []bool) (*Calibrator, error) {
 	switch {
 	case len(score) != len(positive):
@@ -41,23 +52,24 @@ func Fit(score []float64, positive []bool) (*Calibrator, error) {
 	case len(score) == 0:
 		return nil, ErrEmpty
 	}
-	order := make([]int, len(score))
+	sorted := make([]scored, len(score))
 	for i, s := range score {
 		if math.IsNaN(s) {
 			return nil, fmt.Errorf("%w: the score at index %d is NaN", ErrValue, i)
 		}
-		order[i] = i
+		sorted[i].score = s
+		if positive[i] {
+			sorted[i].p = 1
+		}
 	}
-	sort.SliceStable(order, func(a, b int) bool { return score[order[a]] < score[order[b]] })
+	slices.SortFunc(sorted, byScore)
 	type block struct{ lowest, sum, n float64 }
 	var blocks []block
-	for i := 0; i < len(order); {
-		b := block{lowest: score[order[i]]}
-		for ; i < len(order) && score[order[i]] == b.lowest; i++ {
+	for i := 0; i < len(sorted); {
+		b := block{lowest: sorted[i].score}
+		for ; i < len(sorted) && sorted[i].score == b.lowest; i++ {
 			b.n++
-			if positive[order[i]] {
-				b.sum++
-			}
+			b.sum += sorted[i].p
 		}
 		blocks = append(blocks, b)
 		for k := len(blocks) - 1; k > 0 && blocks[k-1].sum*blocks[k].n >= blocks[k].sum*blocks[k-1].n; k-- {
@@ -74,94 +86,15 @@ func Fit(score []float64, positive []bool) (*Calibrator, error) {
 	return c, nil
 }
 
-// At is the probability of a score; that of the lowest block below all.
+// At is the probability of a score; that of the lowest block below all. A
+// calibrator that Fit has not made, and a score of NaN, give NaN.
 func (c *Calibrator) At(score float64) float64 {
+	if len(c.scores) == 0 || math.IsNaN(score) {
+		return math.NaN()
+	}
 	i := sort.SearchFloat64s(c.scores, score)
 	if i == len(c.scores) || c.scores[i] != score {
 		i--
 	}
 	return c.probabilities[max(i, 0)]
-}
-
-// Estimate is what a binary classifier's performance is expected to be. A share
-// that is undefined (no predicted positives, say) is NaN.
-type Estimate struct {
-	Accuracy, Precision, Recall, F1, ROCAUC float64
-	TP, FP, TN, FN                          float64 // expected counts
-	N                                       int
-}
-
-// Binary estimates the performance of predictions "positive where the score is
-// at least threshold", given the calibrated probability of each:
-//
-//	TP = sum of p, FP = sum of 1 - p over the predicted positives, FN and TN
-//	likewise over the others;
-//	AUC = sum over pairs of p_i (1 - p_j) (1[s_i > s_j] + 1/2 1[s_i = s_j]) /
-//	(sum of p * sum of 1 - p).
-//
-// A pair of one prediction with itself counts half, which is of no matter from
-// some hundred predictions on.
-func Binary(score, probability []float64, threshold float64) (Estimate, error) {
-	if len(score) != len(probability) {
-		return Estimate{}, fmt.Errorf("%w: %d scores, %d probabilities", ErrLength, len(score), len(probability))
-	}
-	if len(score) == 0 {
-		return Estimate{}, ErrEmpty
-	}
-	e := Estimate{N: len(score)}
-	for i, p := range probability {
-		if !(p >= 0 && p <= 1) || math.IsNaN(score[i]) {
-			return Estimate{}, fmt.Errorf("%w: score %v, probability %v at index %d", ErrValue, score[i], p, i)
-		}
-		if score[i] >= threshold {
-			e.TP += p
-			e.FP += 1 - p
-		} else {
-			e.FN += p
-			e.TN += 1 - p
-		}
-	}
-	e.Accuracy = (e.TP + e.TN) / float64(e.N)
-	e.Precision, e.Recall = e.TP/(e.TP+e.FP), e.TP/(e.TP+e.FN)
-	e.F1 = 2 * e.TP / (2*e.TP + e.FP + e.FN)
-	e.ROCAUC = auc(score, probability)
-	return e, nil
-}
-
-func auc(score, probability []float64) float64 {
-	order := make([]int, len(score))
-	for i := range order {
-		order[i] = i
-	}
-	sort.Slice(order, func(a, b int) bool { return score[order[a]] < score[order[b]] })
-	var below, pairs, positive, negative float64 // below: expected negatives of lower scores
-	for i := 0; i < len(order); {
-		j, p, q := i, 0.0, 0.0
-		for ; j < len(order) && score[order[j]] == score[order[i]]; j++ {
-			p += probability[order[j]]
-			q += 1 - probability[order[j]]
-		}
-		pairs += p * (below + q/2)
-		below += q
-		positive += p
-		negative += q
-		i = j
-	}
-	return pairs / (positive * negative)
-}
-
-// Accuracy estimates the accuracy of any classifier: the mean calibrated
-// probability of the predicted class.
-func Accuracy(ofPredicted []float64) (float64, error) {
-	if len(ofPredicted) == 0 {
-		return 0, ErrEmpty
-	}
-	sum := 0.0
-	for i, p := range ofPredicted {
-		if !(p >= 0 && p <= 1) {
-			return 0, fmt.Errorf("%w: probability %v at index %d", ErrValue, p, i)
-		}
-		sum += p
-	}
-	return sum / float64(len(ofPredicted)), nil
 }

@@ -50,8 +50,8 @@ func TestEstimatesAreTrue(t *testing.T) {
 			t.Fatal(err)
 		}
 		truth := float64(right) / float64(len(s))
-		if math.Abs(e.Accuracy-truth) > .01 || math.Abs(e.ROCAUC-auc.Value) > .01 {
-			t.Errorf("spread %v: accuracy %.4f, in truth %.4f; AUC %.4f, in truth %.4f", spread, e.Accuracy, truth, e.ROCAUC, auc.Value)
+		if math.Abs(e.Accuracy.Value-truth) > .01 || math.Abs(e.ROCAUC.Value-auc.Value) > .01 {
+			t.Errorf("spread %v: accuracy %.4f, in truth %.4f; AUC %.4f, in truth %.4f", spread, e.Accuracy.Value, truth, e.ROCAUC.Value, auc.Value)
 		}
 	}
 }
@@ -81,7 +81,7 @@ func TestAUCByPairs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := top / (positive * negative); math.Abs(e.ROCAUC-want) > 1e-12 {
+	if want := top / (positive * negative); math.Abs(e.ROCAUC.Value-want) > 1e-12 {
 		t.Errorf("%v, want %v", e.ROCAUC, want)
 	}
 }
@@ -142,6 +142,80 @@ func BenchmarkEstimate(b *testing.B) {
 
 func ExampleAccuracy() {
 	a, _ := Accuracy([]float64{.9, .8, .7})
-	fmt.Printf("%.1f\n", a)
-	// Output: 0.8
+	fmt.Println(a)
+	// Output: 0.8000 [0.3569, 1.0000] (n=3)
+}
+
+func ExampleBinary() {
+	e, _ := Binary([]float64{.2, .4, .7, .9}, []float64{.1, .3, .6, .9}, .5)
+	fmt.Printf("accuracy %.3f, F1 %.3f, AUC %.3f\n", e.Accuracy.Value, e.F1.Value, e.ROCAUC.Value)
+	// Output: accuracy 0.775, F1 0.769, AUC 0.838
+}
+
+func ExampleFit() {
+	c, _ := Fit([]float64{.1, .2, .3, .4}, []bool{false, true, false, true})
+	fmt.Println(c.At(.05), c.At(.25), c.At(.9))
+	// Output: 0 0.5 1
+}
+
+// TestIntervals: of labels drawn with the probabilities, the realized figures lie
+// inside the intervals in about 95 % of cases.
+func TestIntervals(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 1))
+	const n, runs = 400, 400
+	s, p := make([]float64, n), make([]float64, n)
+	for i := range s {
+		s[i] = rng.Float64()
+		p[i] = .1 + .7*s[i]
+	}
+	e, err := Binary(s, p, .5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	missed := map[string]int{}
+	for range runs {
+		y := make([]bool, n)
+		c, _ := performance.NewConfusion()
+		for i := range y {
+			y[i] = rng.Float64() < p[i]
+			_ = c.Observe(fmt.Sprint(y[i]), fmt.Sprint(s[i] >= .5))
+		}
+		auc, _ := performance.ROCAUC(s, y)
+		for name, v := range map[string][2]performance.Metric{"accuracy": {e.Accuracy, c.Accuracy()}, "precision": {e.Precision, c.Precision("true")},
+			"recall": {e.Recall, c.Recall("true")}, "F1": {e.F1, c.F1("true")}, "AUC": {e.ROCAUC, auc}} {
+			if v[1].Value < v[0].Lower || v[1].Value > v[0].Upper {
+				missed[name]++
+			}
+		}
+	}
+	for name, k := range missed {
+		if k < runs/50 || k > runs*9/100 {
+			t.Errorf("%s: missed in %d of %d", name, k, runs)
+		}
+	}
+	if e, _ := Binary([]float64{.1}, []float64{0}, .5); e.Precision.Undefined == "" || e.Recall.Undefined == "" || e.F1.Undefined == "" || e.ROCAUC.Undefined == "" {
+		t.Errorf("%+v", e)
+	}
+}
+
+func FuzzCBPE(f *testing.F) {
+	f.Add(.1, .5, .9, true)
+	f.Add(math.NaN(), math.Inf(1), 5e-324, false)
+	f.Fuzz(func(t *testing.T, a, b, c float64, y bool) {
+		s := []float64{a, b, c, a}
+		cal, err := Fit(s, []bool{y, !y, y, false})
+		if err != nil {
+			return
+		}
+		p := make([]float64, len(s))
+		for i, v := range s {
+			if p[i] = cal.At(v); !(p[i] >= 0 && p[i] <= 1) {
+				t.Fatalf("%v at %v", p[i], v)
+			}
+		}
+		e, err := Binary(s, p, b)
+		if err != nil || (e.ROCAUC.Defined() && !(e.ROCAUC.Value >= 0 && e.ROCAUC.Value <= 1)) {
+			t.Errorf("%+v, %v", e, err)
+		}
+	})
 }

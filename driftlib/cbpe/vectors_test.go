@@ -19,7 +19,7 @@ func TestVector(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := map[string]float64{"tp": e.TP, "fp": e.FP, "fn": e.FN, "tn": e.TN, "accuracy": e.Accuracy, "precision": e.Precision, "recall": e.Recall, "f1": e.F1, "roc_auc": e.ROCAUC}
+	got := map[string]float64{"tp": e.TP, "fp": e.FP, "fn": e.FN, "tn": e.TN, "accuracy": e.Accuracy.Value, "precision": e.Precision.Value, "recall": e.Recall.Value, "f1": e.F1.Value, "roc_auc": e.ROCAUC.Value}
 	for name, w := range want {
 		g, ok := got[name]
 		if !ok {
