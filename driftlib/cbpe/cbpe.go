@@ -12,7 +12,6 @@
 package cbpe
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -30,15 +29,25 @@ var (
 	ErrValue = errors.New("value out of range")
 )
 
-// Calibrator maps scores to probabilities: the isotonic (never falling) step
-// function that is nearest to the labels of a reference in squares, found by
-// pooling adjacent violators. Immutable, safe for concurrent use.
+// Calibrator maps scores to probabilities: the isotonic (never falling) function
+// that is nearest to the labels of a reference in squares, found by pooling
+// adjacent violators: constant over each pool of scores, linear between two
+// pools, as scikit-learn's IsotonicRegression. Immutable, safe for concurrent use.
 type Calibrator struct{ scores, probabilities []float64 }
 
 // scored is a score with a label or a probability.
 type scored struct{ score, p float64 }
 
-func byScore(a, b scored) int { return cmp.Compare(a.score, b.score) }
+// byScore is the order of scores, of which none is NaN.
+func byScore(a, b scored) int {
+	switch {
+	case a.score < b.score:
+		return -1
+	case a.score > b.score:
+		return 1
+	}
+	return 0
+}
 
 // Fit finds the calibrator of labelled scores. ErrLength, ErrEmpty, ErrValue
 // where a score is NaN.
@@ -63,16 +72,17 @@ func Fit(score []float64, positive []bool) (*Calibrator, error) {
 		}
 	}
 	slices.SortFunc(sorted, byScore)
-	type block struct{ lowest, sum, n float64 }
+	type block struct{ lowest, highest, sum, n float64 }
 	var blocks []block
 	for i := 0; i < len(sorted); {
-		b := block{lowest: sorted[i].score}
+		b := block{lowest: sorted[i].score, highest: sorted[i].score}
 		for ; i < len(sorted) && sorted[i].score == b.lowest; i++ {
 			b.n++
 			b.sum += sorted[i].p
 		}
 		blocks = append(blocks, b)
 		for k := len(blocks) - 1; k > 0 && blocks[k-1].sum*blocks[k].n >= blocks[k].sum*blocks[k-1].n; k-- {
+			blocks[k-1].highest = blocks[k].highest
 			blocks[k-1].sum += blocks[k].sum
 			blocks[k-1].n += blocks[k].n
 			blocks = blocks[:k]
@@ -80,21 +90,35 @@ func Fit(score []float64, positive []bool) (*Calibrator, error) {
 	}
 	c := &Calibrator{}
 	for _, b := range blocks {
-		c.scores = append(c.scores, b.lowest)
-		c.probabilities = append(c.probabilities, b.sum/b.n)
+		c.add(b.lowest, b.sum/b.n)
+		if b.highest > b.lowest {
+			c.add(b.highest, b.sum/b.n)
+		}
 	}
 	return c, nil
 }
 
-// At is the probability of a score; that of the lowest block below all. A
-// calibrator that Fit has not made, and a score of NaN, give NaN.
+func (c *Calibrator) add(score, probability float64) {
+	c.scores, c.probabilities = append(c.scores, score), append(c.probabilities, probability)
+}
+
+// At is the probability of a score; that of the lowest pool below all, of the
+// highest above. A calibrator that Fit has not made, and a score of NaN, give NaN.
 func (c *Calibrator) At(score float64) float64 {
 	if len(c.scores) == 0 || math.IsNaN(score) {
 		return math.NaN()
 	}
 	i := sort.SearchFloat64s(c.scores, score)
-	if i == len(c.scores) || c.scores[i] != score {
-		i--
+	switch {
+	case i == len(c.scores):
+		return c.probabilities[i-1]
+	case i == 0 || c.scores[i] == score:
+		return c.probabilities[i]
 	}
-	return c.probabilities[max(i, 0)]
+	low, high := c.scores[i-1], c.scores[i]
+	p, q := c.probabilities[i-1], c.probabilities[i]
+	if width := high - low; p < q && !math.IsInf(width, 0) {
+		return min(max(p+(q-p)*((score-low)/width), p), q)
+	}
+	return p
 }
