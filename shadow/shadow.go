@@ -62,17 +62,35 @@ type IO struct {
 	Shape []int64         `json:"shape"`
 }
 
+// Kinds of a start.
+const (
+	StartCold   = "cold"   // the model was optimised now
+	StartCached = "cached" // it was optimised at an earlier start
+)
+
 // Model says what was loaded, from what, on what, and what that took.
 type Model struct {
 	Inputs   []IO `json:"inputs"`
 	Outputs  []IO `json:"outputs"`
-	Batching bool `json:"batching"` // every input's leading dimension is dynamic
+	Batching bool `json:"batching"` // rows of several samples are run together
 
 	Digest   string            `json:"digest"`   // sha256:hex of the model's bytes
 	Provider string            `json:"provider"` // that really executes: "cpu", "webgpu", "cuda", ...
 	Runtime  string            `json:"runtime"`  // "onnxruntime 1.30.0"
 	Metadata map[string]string `json:"metadata"` // producer, domain, description, graph name, version, opset, custom keys
 
-	Load   time.Duration `json:"load"`   // open, optimise, initialise
+	// CPUNodes is the share of the executed nodes that the CPU runs, 0 to 1.
+	CPUNodes float64 `json:"cpu_nodes_ratio"`
+	// Fallback says why a provider that was preferred is not the one in use.
+	Fallback string `json:"fallback,omitempty"`
+	// Buckets are the batch sizes that were warmed up.
+	Buckets []int `json:"buckets,omitempty"`
+
+	Start  string        `json:"start"`  // StartCold, StartCached
+	Load   time.Duration `json:"load"`   // read, optimise, initialise
 	WarmUp time.Duration `json:"warmup"` // first inference of every batch bucket
+	// FirstInference is the very first one; WarmInference one after the warm-up,
+	// of one row. 0 where no input could be made up.
+	FirstInference time.Duration `json:"first_inference"`
+	WarmInference  time.Duration `json:"warm_inference"`
 }

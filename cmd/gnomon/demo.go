@@ -230,5 +230,5 @@ func openDigits(dir, name, library string) (shadow.Engine, error) {
 	if err := os.WriteFile(path, m.ONNX, 0o600); err != nil {
 		return nil, err
 	}
-	return onnx.Open(onnx.Settings{Library: library, Path: path, Providers: []string{"cpu"}, MaxBatch: 1})
+	return onnx.Open(onnx.Settings{Library: library, Path: path, Providers: onnx.CPU(), MaxBatch: 1})
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/tap/file"
 	"github.com/gnomon-dev/gnomon/shadow/compare"
 	"github.com/gnomon-dev/gnomon/shadow/onnx"
+	"github.com/gnomon-dev/gnomon/shadow/provider"
 )
 
 // replayFlags are the flags of gnomon replay.
@@ -65,7 +66,7 @@ func (f *replayFlags) run(ctx context.Context, io streams) error {
 		return err
 	}
 	defer done()
-	engine, err := onnx.Open(onnx.Settings{Library: f.library, Path: f.model, Providers: list(f.provider), MaxBatch: f.batch})
+	engine, err := onnx.Open(onnx.Settings{Library: f.library, Path: f.model, Providers: providers(f.provider), MaxBatch: f.batch})
 	if err != nil {
 		return err
 	}
@@ -88,6 +89,15 @@ func (f *replayFlags) run(ctx context.Context, io streams) error {
 		err = fmt.Errorf("%w: %s", errTripped, strings.Join(failed, "; "))
 	}
 	return err
+}
+
+// providers are named on the command line without options.
+func providers(names string) []provider.Spec {
+	var out []provider.Spec
+	for _, name := range list(names) {
+		out = append(out, provider.Spec{Name: name})
+	}
+	return out
 }
 
 // open opens the recorded traffic.

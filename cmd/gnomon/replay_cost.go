@@ -62,7 +62,7 @@ func (f *replayFlags) compareCost(ctx context.Context, candidate shadow.Engine, 
 			return nil, usageError{fmt.Errorf("--cost-at: %q is no day such as 2026-07-01", f.cost.at)}
 		}
 	}
-	primary, err := onnx.Open(onnx.Settings{Library: f.library, Path: f.cost.against, Providers: list(f.provider), MaxBatch: f.batch})
+	primary, err := onnx.Open(onnx.Settings{Library: f.library, Path: f.cost.against, Providers: providers(f.provider), MaxBatch: f.batch})
 	if err != nil {
 		return nil, fmt.Errorf("--against: %w", err)
 	}

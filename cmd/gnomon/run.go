@@ -105,7 +105,7 @@ func (f *runFlags) oneModel(ctx context.Context) (config.Model, error) {
 	}
 	m := config.Model{Name: name, Reference: config.Reference{File: f.reference, Label: f.label, Exclude: f.exclude}}
 	if f.model != "" {
-		twin := config.Shadow{Model: f.model, Providers: []string{f.provider}}
+		twin := config.Shadow{Model: f.model, Providers: []config.Provider{{Name: f.provider}}}
 		if _, err := os.Stat(f.model); err != nil && twin.Local() {
 			return m, fmt.Errorf("--model: %w", err)
 		}

@@ -25,6 +25,7 @@ import (
 	"github.com/gnomon-dev/gnomon/shadow"
 	"github.com/gnomon-dev/gnomon/shadow/child"
 	"github.com/gnomon-dev/gnomon/shadow/onnx"
+	"github.com/gnomon-dev/gnomon/shadow/provider"
 	"github.com/gnomon-dev/gnomon/shadow/tensor"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -75,17 +76,20 @@ func restartReasons() []string { return child.Reasons() }
 
 // WorkerSpec is what a shadow's process is told to open.
 type WorkerSpec struct {
-	Library   string   `json:"library"`
-	Path      string   `json:"path"`
-	Digest    string   `json:"digest"`
-	Providers []string `json:"providers"`
-	Sessions  int      `json:"sessions"`
-	MaxBatch  int      `json:"max_batch"`
+	onnx.Settings
 }
 
 // Open opens the engine that a WorkerSpec describes, in this process.
-func (w WorkerSpec) Open() (shadow.Engine, error) {
-	return onnx.Open(onnx.Settings{Library: w.Library, Path: w.Path, Digest: w.Digest, Providers: w.Providers, Sessions: w.Sessions, MaxBatch: w.MaxBatch})
+func (w WorkerSpec) Open() (shadow.Engine, error) { return onnx.Open(w.Settings) }
+
+// workerSpec is a configured shadow's.
+func workerSpec(r config.Runtime, s *config.Shadow) WorkerSpec {
+	w := WorkerSpec{onnx.Settings{Library: r.Library, Path: s.Model, Digest: s.Digest, Providers: s.Specs(), Policy: provider.Policy(s.ProviderPolicy),
+		Threads: s.Threads, Sessions: s.Sessions, MaxBatch: s.MaxBatch, Cache: r.CacheDir, Stateful: s.Stateful}}
+	for _, p := range s.Padding {
+		w.Padding = append(w.Padding, onnx.Padding(p))
+	}
+	return w
 }
 
 // served asks the served model directly.

@@ -19,13 +19,14 @@ import (
 // openEngine starts a shadow, in a process of its own unless told otherwise.
 // The engine is held to the digest of the bytes that were verified.
 func (a *App) openEngine(ctx context.Context, s config.Shadow, m source.Model, restarted func(reason string, lost int)) (shadow.Engine, error) {
-	spec := WorkerSpec{Library: a.s.Config.Runtime.Library, Path: m.Path, Digest: m.Digest, Providers: s.Providers, Sessions: s.Sessions, MaxBatch: s.MaxBatch}
+	spec := workerSpec(a.s.Config.Runtime, &s)
+	spec.Path, spec.Digest = m.Path, m.Digest
 	if m.Hints.MaxBatch > 0 {
 		spec.MaxBatch = min(spec.MaxBatch, m.Hints.MaxBatch)
 	}
 	e, err := a.startEngine(ctx, spec, s.Name, restarted)
 	if err != nil {
-		a.machine.failed(memory.Shadow, err.Error(), slices.Contains(s.Providers, "cuda"))
+		a.machine.failed(memory.Shadow, err.Error(), slices.ContainsFunc(s.Providers, func(p config.Provider) bool { return p.Name == "cuda" }))
 		return nil, err
 	}
 	return a.machine.watch(e), nil

@@ -89,6 +89,7 @@ type Evaluation struct {
 type Runtime struct {
 	Library   string `yaml:"library"`    // path; found by itself where empty
 	InProcess bool   `yaml:"in_process"` // run engines here, not in a child process (a crash then ends gnomon)
+	CacheDir  string `yaml:"cache_dir"`  // optimised models; none where empty
 }
 
 // Labels bounds what waits for late labels.
@@ -131,21 +132,6 @@ type Output struct {
 	Classes []string `yaml:"classes"` // names by index
 	// Tolerance is the relative difference up to which two values agree.
 	Tolerance float64 `yaml:"tolerance"`
-}
-
-// Shadow is one engine beside the primary.
-type Shadow struct {
-	Name string `yaml:"name"`
-	Role string `yaml:"role"` // twin, candidate, baseline, reference-precision
-	// Model is where the model is: an .onnx file, a folder in KServe's or
-	// Triton's layout, an https:// URL, models:/NAME@ALIAS or models:/NAME/VERSION.
-	Model     string     `yaml:"model"`
-	Digest    string     `yaml:"digest"`    // sha256:hex that the file must have
-	Signature *Signature `yaml:"signature"` // that it must carry
-	Reload    Duration   `yaml:"reload"`    // between looks for something newer
-	Providers []string   `yaml:"providers"`
-	MaxBatch  int        `yaml:"max_batch"`
-	Sessions  int        `yaml:"sessions"`
 }
 
 // Signature is what a model must be signed with before it is loaded.
@@ -206,25 +192,7 @@ func modelDefaults(m *Model) {
 		m.Identity.Inputs = 16
 	}
 	for i := range m.Shadows {
-		s := &m.Shadows[i]
-		if s.Role == "" {
-			s.Role = "twin"
-		}
-		if s.Name == "" {
-			s.Name = s.Role
-		}
-		if len(s.Providers) == 0 {
-			s.Providers = []string{"cpu"}
-		}
-		if s.MaxBatch == 0 {
-			s.MaxBatch = 64
-		}
-		if s.Sessions == 0 {
-			s.Sessions = 1
-		}
-		if s.Reload == 0 {
-			s.Reload = Duration(30 * time.Second)
-		}
+		m.Shadows[i].defaults()
 	}
 }
 

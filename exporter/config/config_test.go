@@ -55,7 +55,7 @@ func TestValid(t *testing.T) {
 	if want := filepath.Join("testdata", "valid", "train.csv"); m.Reference.File != want {
 		t.Errorf("reference.file = %q, want %q", m.Reference.File, want)
 	}
-	if s := m.Shadows[0]; s.Role != "twin" || s.Name != "twin" || s.MaxBatch != 64 || s.Sessions != 1 || !reflect.DeepEqual(s.Providers, []string{"cpu"}) {
+	if s := m.Shadows[0]; s.Role != "twin" || s.Name != "twin" || s.MaxBatch != 64 || s.Sessions != 1 || !reflect.DeepEqual(s.Providers, []Provider{{Name: "cpu"}}) || s.ProviderPolicy != "require" {
 		t.Errorf("defaults of a shadow: %+v", s)
 	}
 	for _, file := range []string{"empty-but-upstream", "machine"} {

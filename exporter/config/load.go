@@ -124,6 +124,7 @@ func (c *Config) resolve(dir string) {
 	abs(&c.ShadowCache)
 	abs(&c.MLflow.PasswordFile)
 	abs(&c.MLflow.TokenFile)
+	abs(&c.Runtime.CacheDir)
 	abs(&c.Taps.File.Path)
 	abs(&c.Cost.PriceFile)
 	abs(&c.GPU.Library)

@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"os"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -15,7 +14,7 @@ func structTypes() []reflect.Type {
 	return []reflect.Type{
 		reflect.TypeFor[Config](), reflect.TypeFor[Sampling](), reflect.TypeFor[Queue](), reflect.TypeFor[Budget](), reflect.TypeFor[Evaluation](),
 		reflect.TypeFor[Runtime](), reflect.TypeFor[Labels](), reflect.TypeFor[Discover](), reflect.TypeFor[Model](),
-		reflect.TypeFor[Reference](), reflect.TypeFor[Output](), reflect.TypeFor[Shadow](), reflect.TypeFor[Identity](),
+		reflect.TypeFor[Reference](), reflect.TypeFor[Output](), reflect.TypeFor[Shadow](), reflect.TypeFor[Provider](), reflect.TypeFor[Padding](), reflect.TypeFor[Identity](),
 		reflect.TypeFor[Taps](), reflect.TypeFor[GRPC](), reflect.TypeFor[Mirror](), reflect.TypeFor[CloudEvents](),
 		reflect.TypeFor[Kafka](), reflect.TypeFor[SASL](), reflect.TypeFor[File](), reflect.TypeFor[Body](),
 		reflect.TypeFor[Primary](), reflect.TypeFor[GPU](), reflect.TypeFor[Memory](), reflect.TypeFor[Cost](),
@@ -142,26 +141,6 @@ func (m *Model) check(k *checker, at string) {
 		names[s.Name] = true
 		s.check(k, sat)
 	}
-}
-
-func (s *Shadow) check(k *checker, at string) {
-	k.oneOf(at+".role", s.Role, "twin", "candidate", "baseline", "reference-precision")
-	k.that(s.Model != "", at+".model", "write the path of an .onnx file, a URL, or models:/NAME@ALIAS", "is missing")
-	k.duration(at+".reload", s.Reload, Duration(time.Second))
-	if g := s.Signature; g != nil {
-		k.that(g.Key != "", at+".signature.key", "write the path of the public key, such as cosign.pub", "is missing")
-		if g.Key != "" {
-			k.file(at+".signature.key", g.Key)
-		}
-	}
-	if s.Digest != "" {
-		k.that(regexp.MustCompile(`^sha256:[0-9a-f]{64}$`).MatchString(s.Digest), at+".digest", "write sha256: and 64 hexadecimal digits, as sha256sum prints them", "%q is not a digest", s.Digest)
-	}
-	for i, p := range s.Providers {
-		k.oneOf(fmt.Sprintf("%s.providers[%d]", at, i), p, "cpu", "cuda", "tensorrt", "webgpu", "coreml", "directml")
-	}
-	k.that(s.MaxBatch >= 1 && s.MaxBatch <= 4096, at+".max_batch", "write a number from 1 to 4096", "is %d", s.MaxBatch)
-	k.that(s.Sessions >= 1 && s.Sessions <= 64, at+".sessions", "write a number from 1 to 64", "is %d", s.Sessions)
 }
 
 func (k *checker) file(field, path string) {

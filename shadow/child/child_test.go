@@ -49,7 +49,7 @@ func openTest(raw json.RawMessage) (shadow.Engine, error) {
 		_ = syscall.Kill(os.Getpid(), syscall.SIGABRT)
 		time.Sleep(time.Second)
 	}
-	return onnx.Open(onnx.Settings{Path: s.Model, Providers: []string{"cpu"}, MaxBatch: 64, Sessions: 2})
+	return onnx.Open(onnx.Settings{Path: s.Model, Providers: onnx.CPU(), MaxBatch: 64, Sessions: 2})
 }
 
 // faulty does what the first input's name says.
@@ -138,7 +138,7 @@ func TestSameAsInProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	direct, err := onnx.Open(onnx.Settings{Path: path, Providers: []string{"cpu"}, MaxBatch: 64})
+	direct, err := onnx.Open(onnx.Settings{Path: path, Providers: onnx.CPU(), MaxBatch: 64})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -317,7 +317,7 @@ func BenchmarkTransport(b *testing.B) {
 		b.Skip("the model is not here: ", err)
 	}
 	digits(b)
-	settings := onnx.Settings{Path: path, Providers: []string{"cpu"}, MaxBatch: 64}
+	settings := onnx.Settings{Path: path, Providers: onnx.CPU(), MaxBatch: 64}
 	direct, err := onnx.Open(settings)
 	if err != nil {
 		b.Fatal(err)

@@ -1,208 +1,140 @@
 package onnx
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"os"
-	"strconv"
 	"sync"
 	"time"
 
 	"github.com/gnomon-dev/gnomon/shadow"
-	"github.com/gnomon-dev/gnomon/shadow/tensor"
-	ort "github.com/yalue/onnxruntime_go"
+	"github.com/gnomon-dev/gnomon/shadow/graph"
+	"github.com/gnomon-dev/gnomon/shadow/onnx/ort"
+	"github.com/gnomon-dev/gnomon/shadow/provider"
 )
 
 // Settings say what to load, and how to run it.
 type Settings struct {
-	Library   string   // as FindLibrary takes it
-	Path      string   // of the .onnx file
-	Digest    string   // "sha256:..." that the file must have; "" for any
-	Providers []string // in the order of preference; the first that works is taken
-	Threads   int      // intra-op; 1
-	Sessions  int      // batches run at once; 1
-	MaxBatch  int      // rows of one run; 64
+	Library   string          `json:"library"`   // as FindLibrary takes it
+	Path      string          `json:"path"`      // of the .onnx file
+	Digest    string          `json:"digest"`    // "sha256:..." that the file must have; "" for any
+	Providers []provider.Spec `json:"providers"` // in the order of preference
+	Policy    provider.Policy `json:"policy"`    // what becomes of one that cannot run the model; provider.Require
+	Threads   int             `json:"threads"`   // intra-op; 1
+	Sessions  int             `json:"sessions"`  // batches run at once; 1
+	MaxBatch  int             `json:"max_batch"` // rows of one run; 1
+	// Cache is a folder for optimised models; "" for none. It may be shared.
+	Cache string `json:"cache"`
+	// Stateful takes a model that keeps state: its states are inputs like any
+	// other, and must come with every sample.
+	Stateful bool `json:"stateful"`
+	// Padding is legal only where the user says so.
+	Padding []Padding `json:"padding"`
 }
 
-// Engine implements shadow.Engine.
+// CPU is the list of providers that has nothing but the CPU.
+func CPU() []provider.Spec { return []provider.Spec{{Name: provider.CPU}} }
+
+// Engine implements shadow.Engine on a model in this process.
+//
+// Where every size is known, samples are copied into memory that was prepared
+// for the batch and handed over as they lie there: a steady stream allocates
+// only its results. Where it is not (sequences of any length, strings, boxes
+// as many as there are), ONNX Runtime allocates what it answers.
 type Engine struct {
 	model   shadow.Model
-	names   [2][]string // inputs, outputs
-	session *ort.DynamicAdvancedSession
-	slots   chan struct{} // a token a running batch
+	session *ort.Session
+	pads    []Padding
+	plan    *plan // nil: sizes are not known
+	lanes   chan *lane
+	all     []*lane
 	max     int
 
 	mu     sync.RWMutex // held for reading while a batch runs
 	closed bool
 }
 
-// Open loads a model and runs it once to warm it up. Errors are ErrLibrary or
-// ErrModel and say what to do.
+// Open loads a model and runs every bucket of its batches once. Errors are
+// ErrLibrary or ErrModel and say what to do.
 func Open(s Settings) (*Engine, error) {
 	library, err := FindLibrary(s.Library)
 	if err != nil {
 		return nil, err
 	}
-	if err := Initialize(library); err != nil {
-		return nil, err
+	if err := ort.Load(library); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", shadow.ErrLibrary, library, err)
 	}
-	data, err := os.ReadFile(s.Path)
+	start := time.Now()
+	source, err := readModel(&s)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", shadow.ErrModel, err)
 	}
-	sum := sha256.Sum256(data)
-	digest := "sha256:" + hex.EncodeToString(sum[:])
-	if s.Digest != "" && s.Digest != digest {
-		return nil, fmt.Errorf("%w: %s has digest %s, the configuration wants %s", shadow.ErrModel, s.Path, digest, s.Digest)
-	}
-	e := &Engine{slots: make(chan struct{}, max(s.Sessions, 1)), max: max(s.MaxBatch, 1)}
-	e.model.Digest, e.model.Runtime = digest, "onnxruntime "+ort.GetVersion()
-	if err := e.load(data, s); err != nil {
+	e := &Engine{max: max(s.MaxBatch, 1), pads: s.Padding}
+	e.model.Digest, e.model.Runtime, e.model.Metadata = source.digest, "onnxruntime "+ort.Version(), source.metadata
+	if err := e.start(&s, source, start); err != nil {
+		_ = e.Close() // the first error is the one to tell
 		return nil, fmt.Errorf("%w: %s: %w", shadow.ErrModel, s.Path, err)
 	}
-	start := time.Now()
-	if err := e.warmUp(); err != nil {
-		_ = e.Close() // the warm-up's error is the one to tell
-		return nil, fmt.Errorf("%w: %s: first inference: %w", shadow.ErrModel, s.Path, err)
-	}
-	e.model.WarmUp = time.Since(start)
 	return e, nil
 }
 
-func (e *Engine) load(data []byte, s Settings) error {
-	start := time.Now()
-	inputs, outputs, err := ort.GetInputOutputInfoWithONNXData(data)
+// start opens the session, plans the batches and warms them up.
+func (e *Engine) start(s *Settings, source *source, began time.Time) error {
+	opened, err := open(s, source)
 	if err != nil {
 		return err
 	}
-	if e.model.Inputs, err = describe(inputs); err != nil {
+	e.session = opened.session
+	e.model.Provider, e.model.Fallback, e.model.CPUNodes, e.model.Start = opened.row.Name, opened.fallback, opened.cpuNodes, opened.start
+	if err := e.describe(); err != nil {
 		return err
 	}
-	if e.model.Outputs, err = describe(outputs); err != nil {
+	e.model.Load = time.Since(began)
+	if err := checkPadding(e.pads, e.model.Inputs); err != nil {
 		return err
 	}
-	for side, list := range [2][]shadow.IO{e.model.Inputs, e.model.Outputs} {
-		for _, io := range list {
-			e.names[side] = append(e.names[side], io.Name)
-		}
+	warm := time.Now()
+	if err := e.prepare(opened.row.Device, max(s.Sessions, 1)); err != nil {
+		return err
 	}
-	e.model.Batching = batching(e.model.Inputs)
-	var failures []error
-	for _, name := range s.Providers {
-		o, err := options(name, max(s.Threads, 1))
-		if err == nil {
-			e.session, err = ort.NewDynamicAdvancedSessionWithONNXData(data, e.names[0], e.names[1], o)
-			_ = o.Destroy() // the session has its own copy
-		}
-		if err == nil {
-			e.model.Provider, e.model.Load = name, time.Since(start)
-			e.model.Metadata = metadata(e.session)
-			return nil
-		}
-		failures = append(failures, fmt.Errorf("provider %s: %w", name, err))
-	}
-	if len(failures) == 0 {
-		return errors.New("no provider is configured; name cpu")
-	}
-	return errors.Join(failures...)
+	e.model.WarmUp = time.Since(warm)
+	return nil
 }
 
-// batching: every input's leading dimension is dynamic.
-func batching(inputs []shadow.IO) bool {
-	for _, io := range inputs {
-		if len(io.Shape) == 0 || io.Shape[0] != -1 {
-			return false
-		}
-	}
-	return len(inputs) > 0
-}
-
-func describe(list []ort.InputOutputInfo) ([]shadow.IO, error) {
-	out := make([]shadow.IO, len(list))
-	for i, info := range list {
-		out[i] = shadow.IO{Name: info.Name}
-		if info.OrtValueType != ort.ONNXTypeTensor {
-			continue // a sequence or map: becomes a tensor when it is read
-		}
-		t, ok := fromORT(info.DataType)
-		if !ok {
-			return nil, fmt.Errorf("%q has element type %v, which gnomon does not read", info.Name, info.DataType)
-		}
-		out[i].Type, out[i].Shape = t, append([]int64{}, info.Dimensions...)
-	}
-	return out, nil
-}
-
-func metadata(s *ort.DynamicAdvancedSession) map[string]string {
-	m, err := s.GetModelMetadata()
-	if err != nil {
-		return nil
-	}
-	defer m.Destroy()
-	out := map[string]string{}
-	put := func(key string, get func() (string, error)) {
-		if v, err := get(); err == nil && v != "" {
-			out[key] = v
-		}
-	}
-	put("producer", m.GetProducerName)
-	put("graph", m.GetGraphName)
-	put("domain", m.GetDomain)
-	put("description", m.GetDescription)
-	put("version", func() (string, error) { v, err := m.GetVersion(); return strconv.FormatInt(v, 10), err })
-	return out
-}
-
-// warmUp runs one row, and a full batch where the model takes batches, of
-// zeros; dimensions that are open inside a row are 1.
-func (e *Engine) warmUp() error {
-	sample := make(shadow.Sample, 0, len(e.model.Inputs))
-	for _, io := range e.model.Inputs {
-		shape := append([]int64{}, io.Shape...)
-		for i, d := range shape {
-			if d < 0 {
-				shape[i] = 1
-			}
-		}
-		if io.Type == tensor.Bytes || io.Type == tensor.Invalid || openInside(io.Shape) {
-			return nil // nothing that can be made up
-		}
-		t, err := tensor.New(io.Name, io.Type, shape...)
+// describe takes inputs and outputs over from the session.
+func (e *Engine) describe() error {
+	for _, info := range e.session.Inputs {
+		io, err := describe(info)
 		if err != nil {
 			return err
 		}
-		sample = append(sample, t)
-	}
-	sizes := []int{1}
-	if e.model.Batching && e.max > 1 {
-		sizes = append(sizes, e.max)
-	}
-	for _, n := range sizes {
-		batch := make([]shadow.Sample, n)
-		for i := range batch {
-			batch[i] = sample
+		if info.Kind != ort.Tensor {
+			return fmt.Errorf("input %q is no tensor; only tensors come with requests", info.Name)
 		}
-		results, err := e.Infer(context.Background(), batch)
+		e.model.Inputs = append(e.model.Inputs, io)
+	}
+	for _, info := range e.session.Outputs {
+		io, err := describe(info)
 		if err != nil {
 			return err
 		}
-		if results[0].Err != nil {
-			return results[0].Err
-		}
+		e.model.Outputs = append(e.model.Outputs, io)
 	}
 	return nil
 }
 
-func openInside(shape []int64) bool {
-	for i, d := range shape {
-		if i > 0 && d < 0 {
-			return true
-		}
+func describe(info ort.Info) (shadow.IO, error) {
+	io := shadow.IO{Name: info.Name}
+	if info.Kind != ort.Tensor {
+		return io, nil // a sequence or map: becomes a tensor when it is read
 	}
-	return false
+	t, ok := fromElement(info.Element)
+	if !ok {
+		return io, fmt.Errorf("%q has element type %d of ONNX, which the inference protocol does not have", info.Name, info.Element)
+	}
+	io.Type, io.Shape = t, info.Shape
+	return io, nil
 }
 
 // Model says what was loaded.
@@ -216,8 +148,43 @@ func (e *Engine) Close() error {
 		return nil
 	}
 	e.closed = true
-	if e.session == nil {
-		return nil
+	for _, l := range e.all {
+		l.close()
 	}
-	return e.session.Destroy()
+	if e.session != nil {
+		e.session.Close()
+	}
+	return nil
+}
+
+// source is a model's file, read and checked.
+type source struct {
+	path     string
+	data     []byte
+	digest   string
+	external bool
+	metadata map[string]string
+}
+
+// readModel reads the file, holds it to its digest, and refuses models that
+// cannot be replayed.
+func readModel(s *Settings) (*source, error) {
+	data, err := os.ReadFile(s.Path)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(data)
+	out := &source{path: s.Path, data: data, digest: "sha256:" + hex.EncodeToString(sum[:])}
+	if s.Digest != "" && s.Digest != out.digest {
+		return nil, fmt.Errorf("%s has digest %s, the configuration wants %s", s.Path, out.digest, s.Digest)
+	}
+	outline, err := graph.Read(data)
+	if err != nil {
+		return out, nil // ONNX Runtime says what is wrong with it, or reads its own format
+	}
+	if why := outline.Stateful(); why != "" && !s.Stateful {
+		return nil, fmt.Errorf("%s keeps state between calls (%s): samples of live traffic are no sequence, so what it answers to them cannot be compared; set stateful: true if every request carries the whole state", s.Path, why)
+	}
+	out.external, out.metadata = outline.External, outline.Metadata
+	return out, nil
 }

@@ -7,10 +7,11 @@ import (
 	"testing"
 
 	"github.com/gnomon-dev/gnomon/shadow"
+	"github.com/gnomon-dev/gnomon/shadow/provider"
 	"github.com/gnomon-dev/gnomon/shadow/tensor"
 )
 
-func open(t *testing.T, path string) *Engine {
+func load(t *testing.T, path string) *Engine {
 	t.Helper()
 	if _, err := FindLibrary(""); err != nil {
 		t.Skip(err)
@@ -18,7 +19,7 @@ func open(t *testing.T, path string) *Engine {
 	if _, err := os.Stat(path); err != nil {
 		t.Skip("the model is not here: ", err)
 	}
-	e, err := Open(Settings{Path: path, Providers: []string{"cpu"}, MaxBatch: 16})
+	e, err := Open(Settings{Path: path, Providers: CPU(), MaxBatch: 16})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +60,7 @@ func TestBatchEqualsOneAtATime(t *testing.T) {
 		shared("mnist-12.onnx"), shared("cifar10-cnn.onnx"), shared("iris-mlp.onnx"), shared("sklearn-randomforest.onnx"),
 	} {
 		t.Run(filepath.Base(path), func(t *testing.T) {
-			e := open(t, path)
+			e := load(t, path)
 			var batch []shadow.Sample
 			for i := range 21 { // more than MaxBatch
 				batch = append(batch, sample(t, e.Model(), float32(i)/10))
@@ -96,7 +97,7 @@ func near(t *testing.T, a, b tensor.Tensor) {
 }
 
 func TestHalfPrecisionModel(t *testing.T) {
-	e := open(t, shared("mnist-12-fp16.onnx"))
+	e := load(t, shared("mnist-12-fp16.onnx"))
 	in := e.Model().Inputs[0]
 	x, err := tensor.New(in.Name, in.Type, in.Shape...)
 	if err != nil {
@@ -109,7 +110,7 @@ func TestHalfPrecisionModel(t *testing.T) {
 }
 
 func TestSampleThatDoesNotFitFailsAlone(t *testing.T) {
-	e := open(t, "../../examples/digits/models/digits-fp32.onnx")
+	e := load(t, "../../examples/digits/models/digits-fp32.onnx")
 	good := sample(t, e.Model(), 1)
 	bad := map[string]shadow.Sample{
 		"no input":    {},
@@ -136,12 +137,12 @@ func TestErrorsSayWhy(t *testing.T) {
 	}
 	model := "../../examples/digits/models/digits-fp32.onnx"
 	for name, s := range map[string]Settings{
-		"absent":        {Path: "absent.onnx", Providers: []string{"cpu"}},
-		"garbage":       {Path: garbage, Providers: []string{"cpu"}},
-		"digest":        {Path: model, Digest: "sha256:00", Providers: []string{"cpu"}},
+		"absent":        {Path: "absent.onnx", Providers: CPU()},
+		"garbage":       {Path: garbage, Providers: CPU()},
+		"digest":        {Path: model, Digest: "sha256:00", Providers: CPU()},
 		"no provider":   {Path: model},
-		"bad provider":  {Path: model, Providers: []string{"gpu"}},
-		"not available": {Path: model, Providers: []string{"cuda"}},
+		"bad provider":  {Path: model, Providers: []provider.Spec{{Name: "gpu"}}},
+		"not available": {Path: model, Providers: []provider.Spec{{Name: "cuda"}}},
 	} {
 		e, err := Open(s)
 		if err == nil {
@@ -160,7 +161,7 @@ func BenchmarkInfer(b *testing.B) {
 	if _, err := FindLibrary(""); err != nil {
 		b.Skip(err)
 	}
-	e, err := Open(Settings{Path: "../../examples/digits/models/digits-fp32.onnx", Providers: []string{"cpu"}, MaxBatch: 64})
+	e, err := Open(Settings{Path: "../../examples/digits/models/digits-fp32.onnx", Providers: CPU(), MaxBatch: 64})
 	if err != nil {
 		b.Fatal(err)
 	}

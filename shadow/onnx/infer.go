@@ -3,21 +3,22 @@ package onnx
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"slices"
-	"strings"
 
 	"github.com/gnomon-dev/gnomon/shadow"
 	"github.com/gnomon-dev/gnomon/shadow/tensor"
-	ort "github.com/yalue/onnxruntime_go"
 )
 
-// Infer runs the samples, those of one shape together where the model takes
-// batches. A sample that does not fit fails alone.
+// Infer runs the samples, as many together as the model takes. A sample that
+// does not fit fails alone.
 func (e *Engine) Infer(ctx context.Context, batch []shadow.Sample) ([]shadow.Result, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	var l *lane
 	select {
-	case e.slots <- struct{}{}:
-		defer func() { <-e.slots }()
+	case l = <-e.lanes:
+		defer func() { e.lanes <- l }()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -27,51 +28,136 @@ func (e *Engine) Infer(ctx context.Context, batch []shadow.Sample) ([]shadow.Res
 		return nil, shadow.ErrClosed
 	}
 	results := make([]shadow.Result, len(batch))
-	groups := map[string][]int{}
-	var order []string
-	for i, s := range batch {
-		if results[i].Err = e.fits(s); results[i].Err != nil {
-			continue
-		}
-		key := rowShape(s)
-		if !e.model.Batching {
-			key = fmt.Sprint(i) // one at a time
-		}
-		if groups[key] == nil {
-			order = append(order, key)
-		}
-		groups[key] = append(groups[key], i)
+	if e.plan == nil {
+		return results, e.inferOpen(ctx, batch, results)
 	}
-	for _, key := range order {
-		for rows := range slices.Chunk(groups[key], e.max) {
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
-			e.run(batch, rows, results)
-		}
-	}
-	return results, nil
+	return results, l.infer(ctx, batch, results)
 }
 
-// fits checks one sample against the model's inputs.
-func (e *Engine) fits(s shadow.Sample) error {
-	for _, in := range e.model.Inputs {
-		i := slices.IndexFunc(s, func(t tensor.Tensor) bool { return t.Name == in.Name })
-		if i < 0 {
-			return fmt.Errorf("%w: input %q is missing", shadow.ErrInput, in.Name)
+// infer copies samples into the lane's memory until a batch is full, and runs
+// it.
+func (l *lane) infer(ctx context.Context, batch []shadow.Sample, results []shadow.Result) error {
+	rows := 0
+	for i, s := range batch {
+		n, err := l.e.fits(s)
+		switch {
+		case err != nil:
+			results[i].Err = err
+			continue
+		case n == 0 || n > l.e.plan.most: // no sample of live traffic, but a legal one
+			l.e.run(batch, []int{i}, results)
+			continue
 		}
-		t := s[i]
-		if t.Type != in.Type {
-			return fmt.Errorf("%w: input %q is %v, the model wants %v", shadow.ErrInput, in.Name, t.Type, in.Type)
+		if rows+n > l.e.plan.most {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			l.flush(batch, rows, results)
+			rows = 0
 		}
-		if err := t.Validate(); err != nil {
-			return fmt.Errorf("%w: %w", shadow.ErrInput, err)
+		for k, p := range l.e.plan.inputs {
+			copy(l.inputs[k].Bytes[rows*p.bytes:], find(s, k, p.name).Data)
 		}
-		if !matches(t.Shape, in.Shape) {
-			return fmt.Errorf("%w: input %q has shape %v, the model wants %v", shadow.ErrInput, in.Name, t.Shape, in.Shape)
+		l.pending, l.counts = append(l.pending, i), append(l.counts, n)
+		rows += n
+	}
+	if rows > 0 {
+		l.flush(batch, rows, results)
+	}
+	return nil
+}
+
+// flush runs the batch that lies in the lane's memory. Where a device has a
+// bucket above it, the rows that fill it up are left from earlier batches:
+// nobody reads what it answers to them. A batch that fails is run again the
+// slow way: an answer may have another size than all before it.
+func (l *lane) flush(batch []shadow.Sample, rows int, results []shadow.Result) {
+	if err := l.run(l.e.plan.bucket(rows)); err != nil {
+		l.e.run(batch, l.pending, results)
+	} else {
+		l.share(rows, results)
+	}
+	l.pending, l.counts = l.pending[:0], l.counts[:0]
+}
+
+func (l *lane) run(rows int) error {
+	b, err := l.binding(rows)
+	switch {
+	case err != nil:
+		return err
+	case l.e.plan.device:
+		return b.RunPlain() // a binding copies inputs to the device once, when they are bound
+	}
+	return b.Run()
+}
+
+// share gives every sample its rows of the answers, which are copied: the
+// lane's memory is written again by the next batch.
+func (l *lane) share(rows int, results []shadow.Result) {
+	outputs := l.e.plan.outputs
+	slab := make([]tensor.Tensor, len(l.pending)*len(outputs))
+	for k, p := range outputs {
+		data := make([]uint64, (rows*p.bytes+7)/8)
+		bytes := bytesOf(data)[:rows*p.bytes]
+		copy(bytes, l.outputs[k].Bytes)
+		shapes := make([]int64, len(l.pending)*len(p.shape))
+		at := 0
+		for j, n := range l.counts {
+			size := n * p.bytes
+			shape := shapes[j*len(p.shape) : (j+1)*len(p.shape) : (j+1)*len(p.shape)]
+			copy(shape, p.shape)
+			if l.e.model.Batching {
+				shape[0] = int64(n)
+			}
+			slab[j*len(outputs)+k] = tensor.Tensor{Name: p.name, Type: p.typ, Shape: shape, Data: bytes[at : at+size : at+size]}
+			at += size
+		}
+	}
+	for j, i := range l.pending {
+		results[i].Outputs = slab[j*len(outputs) : (j+1)*len(outputs) : (j+1)*len(outputs)]
+	}
+}
+
+// find is the input with a name, which is usually the k-th.
+func find(s shadow.Sample, k int, name string) *tensor.Tensor {
+	if k < len(s) && s[k].Name == name {
+		return &s[k]
+	}
+	for i := range s {
+		if s[i].Name == name {
+			return &s[i]
 		}
 	}
 	return nil
+}
+
+// fits checks one sample against the model's inputs and counts its rows.
+func (e *Engine) fits(s shadow.Sample) (rows int, err error) {
+	for k := range e.model.Inputs {
+		in := &e.model.Inputs[k]
+		t := find(s, k, in.Name)
+		switch {
+		case t == nil:
+			return 0, fmt.Errorf("%w: input %q is missing", shadow.ErrInput, in.Name)
+		case t.Type != in.Type:
+			return 0, fmt.Errorf("%w: input %q is %v, the model wants %v", shadow.ErrInput, in.Name, t.Type, in.Type)
+		}
+		if err := t.Validate(); err != nil {
+			return 0, fmt.Errorf("%w: %w", shadow.ErrInput, err)
+		}
+		if !matches(t.Shape, in.Shape) {
+			return 0, fmt.Errorf("%w: input %q has shape %v, the model wants %v", shadow.ErrInput, in.Name, t.Shape, in.Shape)
+		}
+		n := 1
+		if e.model.Batching {
+			n = t.Rows()
+		}
+		if k > 0 && n != rows {
+			return 0, fmt.Errorf("%w: input %q has %d rows, %q has %d", shadow.ErrInput, in.Name, n, e.model.Inputs[0].Name, rows)
+		}
+		rows = n
+	}
+	return rows, nil
 }
 
 func matches(shape, want []int64) bool {
@@ -86,52 +172,7 @@ func matches(shape, want []int64) bool {
 	return true
 }
 
-// rowShape is equal for samples that can be put into one batch.
-func rowShape(s shadow.Sample) string {
-	var b strings.Builder
-	for _, t := range s {
-		fmt.Fprint(&b, t.Name, t.Shape[min(1, len(t.Shape)):], ";")
-	}
-	return b.String()
-}
-
-// run executes the samples at rows as one batch and gives each its share of
-// the outputs. Outputs that do not have the batch's rows are no batch's
-// outputs: then each sample is run alone.
-func (e *Engine) run(batch []shadow.Sample, rows []int, results []shadow.Result) {
-	counts := make([]int, len(rows))
-	total := 0
-	for k, i := range rows {
-		counts[k] = batch[i][0].Rows()
-		total += counts[k]
-	}
-	outputs, err := e.execute(batch, rows, total)
-	if err != nil {
-		for _, i := range rows {
-			results[i].Err = err
-		}
-		return
-	}
-	if len(rows) == 1 {
-		results[rows[0]].Outputs = outputs
-		return
-	}
-	if slices.ContainsFunc(outputs, func(t tensor.Tensor) bool { return len(t.Shape) == 0 || t.Rows() != total }) {
-		for _, i := range rows {
-			e.run(batch, []int{i}, results)
-		}
-		return
-	}
-	at := 0
-	for k, i := range rows {
-		for _, t := range outputs {
-			results[i].Outputs = append(results[i].Outputs, slice(t, at, counts[k]))
-		}
-		at += counts[k]
-	}
-}
-
-// slice is rows [at, at+n) of a tensor.
+// slice is rows [at, at+n) of a tensor of some rows.
 func slice(t tensor.Tensor, at, n int) tensor.Tensor {
 	out := t
 	out.Shape = slices.Clone(t.Shape)
@@ -145,106 +186,4 @@ func slice(t tensor.Tensor, at, n int) tensor.Tensor {
 		out.Data = t.Data[at*per : (at+n)*per : (at+n)*per]
 	}
 	return out
-}
-
-func (e *Engine) execute(batch []shadow.Sample, rows []int, total int) ([]tensor.Tensor, error) {
-	inputs := make([]ort.Value, 0, len(e.model.Inputs))
-	defer func() { destroy(inputs) }()
-	var keep [][]byte // ONNX Runtime reads these while it runs
-	for _, in := range e.model.Inputs {
-		t := join(batch, rows, in.Name, total)
-		v, err := toValue(t)
-		if err != nil {
-			return nil, fmt.Errorf("%w: input %q: %w", shadow.ErrInput, in.Name, err)
-		}
-		keep = append(keep, t.Data)
-		inputs = append(inputs, v)
-	}
-	outputs := make([]ort.Value, len(e.model.Outputs))
-	defer func() { destroy(outputs) }()
-	buffers := make([]tensor.Tensor, len(outputs))
-	for i, out := range e.model.Outputs {
-		t, known := allocate(out, total)
-		if !known {
-			continue // ONNX Runtime allocates it
-		}
-		v, err := toValue(t)
-		if err != nil {
-			return nil, err
-		}
-		outputs[i], buffers[i] = v, t
-	}
-	if err := e.session.Run(inputs, outputs); err != nil {
-		return nil, fmt.Errorf("inference: %w", err)
-	}
-	runtime.KeepAlive(keep)
-	return collect(e.model.Outputs, outputs, buffers)
-}
-
-// collect reads the outputs that ONNX Runtime allocated; the others are in
-// their buffers already.
-func collect(describe []shadow.IO, values []ort.Value, buffers []tensor.Tensor) ([]tensor.Tensor, error) {
-	out := make([]tensor.Tensor, len(values))
-	for i, v := range values {
-		if buffers[i].Type != tensor.Invalid {
-			out[i] = buffers[i]
-			continue
-		}
-		t, err := fromValue(describe[i].Name, v)
-		if err != nil {
-			return nil, fmt.Errorf("output %q: %w", describe[i].Name, err)
-		}
-		out[i] = t
-	}
-	return out, nil
-}
-
-// join puts one input of all samples into one tensor.
-func join(batch []shadow.Sample, rows []int, name string, total int) tensor.Tensor {
-	find := func(s shadow.Sample) tensor.Tensor {
-		return s[slices.IndexFunc(s, func(t tensor.Tensor) bool { return t.Name == name })]
-	}
-	first := find(batch[rows[0]])
-	if len(rows) == 1 {
-		return first
-	}
-	shape := slices.Clone(first.Shape)
-	shape[0] = int64(total)
-	if first.Type == tensor.Bytes {
-		out := tensor.Tensor{Name: name, Type: tensor.Bytes, Shape: shape}
-		for _, i := range rows {
-			out.Strings = append(out.Strings, find(batch[i]).Strings...)
-		}
-		return out
-	}
-	out, err := tensor.New(name, first.Type, shape...)
-	if err != nil {
-		return first // cannot be: the samples were validated
-	}
-	at := 0
-	for _, i := range rows {
-		at += copy(out.Data[at:], find(batch[i]).Data)
-	}
-	return out
-}
-
-// allocate makes room for an output whose shape follows from the batch.
-func allocate(io shadow.IO, total int) (tensor.Tensor, bool) {
-	if io.Type == tensor.Invalid || io.Type == tensor.Bytes || openInside(io.Shape) {
-		return tensor.Tensor{}, false
-	}
-	shape := slices.Clone(io.Shape)
-	if len(shape) > 0 && shape[0] < 0 {
-		shape[0] = int64(total)
-	}
-	t, err := tensor.New(io.Name, io.Type, shape...)
-	return t, err == nil
-}
-
-func destroy(values []ort.Value) {
-	for _, v := range values {
-		if v != nil {
-			_ = v.Destroy() // nothing can be done about it
-		}
-	}
 }

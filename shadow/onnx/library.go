@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"github.com/gnomon-dev/gnomon/shadow"
-	ort "github.com/yalue/onnxruntime_go"
 )
 
 // Version is the ONNX Runtime that gnomon is built and tested with.
@@ -82,17 +81,4 @@ func sourceTree(dir string) string {
 		}
 		dir = parent
 	}
-}
-
-// Initialize loads the library into this process, once: a second call with the
-// library already loaded does nothing.
-func Initialize(library string) error {
-	if ort.IsInitialized() {
-		return nil
-	}
-	ort.SetSharedLibraryPath(library)
-	if err := ort.InitializeEnvironment(ort.WithLogLevelError()); err != nil {
-		return fmt.Errorf("%w: %s: %w", shadow.ErrLibrary, library, err)
-	}
-	return nil
 }

@@ -1,159 +1,139 @@
 package onnx
 
 import (
+	"cmp"
 	"fmt"
+	"runtime"
 	"slices"
-	"unsafe"
 
+	"github.com/gnomon-dev/gnomon/shadow/onnx/ort"
 	"github.com/gnomon-dev/gnomon/shadow/tensor"
-	ort "github.com/yalue/onnxruntime_go"
 )
 
-func typePairs() map[tensor.DataType]ort.TensorElementDataType {
-	return map[tensor.DataType]ort.TensorElementDataType{
-		tensor.Bool: ort.TensorElementDataTypeBool, tensor.Bytes: ort.TensorElementDataTypeString,
-		tensor.Uint8: ort.TensorElementDataTypeUint8, tensor.Uint16: ort.TensorElementDataTypeUint16, tensor.Uint32: ort.TensorElementDataTypeUint32, tensor.Uint64: ort.TensorElementDataTypeUint64,
-		tensor.Int8: ort.TensorElementDataTypeInt8, tensor.Int16: ort.TensorElementDataTypeInt16, tensor.Int32: ort.TensorElementDataTypeInt32, tensor.Int64: ort.TensorElementDataTypeInt64,
-		tensor.Float16: ort.TensorElementDataTypeFloat16, tensor.BFloat16: ort.TensorElementDataTypeBFloat16, tensor.Float32: ort.TensorElementDataTypeFloat, tensor.Float64: ort.TensorElementDataTypeDouble,
-	}
+// elements are ONNXTensorElementDataType's numbers by our types.
+func elements() [15]int {
+	return [15]int{tensor.Float32: 1, tensor.Uint8: 2, tensor.Int8: 3, tensor.Uint16: 4, tensor.Int16: 5, tensor.Int32: 6, tensor.Int64: 7, tensor.Bytes: 8,
+		tensor.Bool: 9, tensor.Float16: 10, tensor.Float64: 11, tensor.Uint32: 12, tensor.Uint64: 13, tensor.BFloat16: 16}
 }
 
-func fromORT(t ort.TensorElementDataType) (tensor.DataType, bool) {
-	for ours, theirs := range typePairs() {
-		if theirs == t {
-			return ours, true
-		}
-	}
-	return tensor.Invalid, false
+func toElement(t tensor.DataType) int { return elements()[t] }
+
+func fromElement(n int) (tensor.DataType, bool) {
+	table := elements()
+	i := slices.Index(table[1:], n)
+	return tensor.DataType(i + 1), i >= 0 && n != 0
 }
 
-// toValue wraps a tensor's own bytes; strings are copied.
-func toValue(t tensor.Tensor) (ort.Value, error) {
-	if t.Type != tensor.Bytes {
-		data := t.Data
-		if len(data) == 0 {
-			data = make([]byte, 8) // the binding takes no empty slice, and reads none of it
-		}
-		return ort.NewCustomDataTensor(ort.NewShape(t.Shape...), data, typePairs()[t.Type])
+// toValue wraps a tensor's own bytes, which pin holds in place; strings are
+// copied.
+func toValue(t tensor.Tensor, pin *runtime.Pinner) (ort.Value, error) {
+	if t.Type == tensor.Bytes {
+		return ort.NewStrings(t.Strings, t.Shape)
 	}
-	v, err := ort.NewStringTensor(ort.NewShape(t.Shape...))
-	if err != nil {
-		return nil, err
+	if len(t.Data) > 0 {
+		pin.Pin(&t.Data[0])
 	}
-	text := make([]string, len(t.Strings))
-	for i, s := range t.Strings {
-		text[i] = string(s)
-	}
-	if err := v.SetContents(text); err != nil {
-		_ = v.Destroy() // the first error is the one to tell
-		return nil, err
-	}
-	return v, nil
+	return ort.NewTensor(t.Data, t.Shape, toElement(t.Type))
 }
 
-// fromValue copies what ONNX Runtime allocated. Sequences of maps (scikit-learn's
-// zipmap) become a tensor of rows x keys, the keys ascending.
+// fromValue copies what ONNX Runtime allocated. A sequence of maps
+// (scikit-learn's zipmap) becomes a tensor of rows x keys, the keys ascending;
+// a sequence of tensors of one shape becomes one tensor with a leading
+// dimension more.
 func fromValue(name string, v ort.Value) (tensor.Tensor, error) {
-	switch t := v.(type) {
-	case *ort.StringTensor:
-		text, err := t.GetContents()
-		if err != nil {
-			return tensor.Tensor{}, err
-		}
-		out := tensor.Tensor{Name: name, Type: tensor.Bytes, Shape: slices.Clone([]int64(t.GetShape()))}
-		for _, s := range text {
-			out.Strings = append(out.Strings, []byte(s))
-		}
-		return out, nil
-	case *ort.Sequence:
-		return fromSequence(name, t)
-	case *ort.CustomDataTensor:
-		dt, _ := fromORT(ort.TensorElementDataType(t.DataType()))
-		return raw(name, dt, t.GetShape(), t.GetData())
-	case *ort.Tensor[float32]:
-		return typed(name, tensor.Float32, t.GetShape(), t.GetData())
-	case *ort.Tensor[float64]:
-		return typed(name, tensor.Float64, t.GetShape(), t.GetData())
-	case *ort.Tensor[int64]:
-		return typed(name, tensor.Int64, t.GetShape(), t.GetData())
-	case *ort.Tensor[int32]:
-		return typed(name, tensor.Int32, t.GetShape(), t.GetData())
-	case *ort.Tensor[int16]:
-		return typed(name, tensor.Int16, t.GetShape(), t.GetData())
-	case *ort.Tensor[int8]:
-		return typed(name, tensor.Int8, t.GetShape(), t.GetData())
-	case *ort.Tensor[uint64]:
-		return typed(name, tensor.Uint64, t.GetShape(), t.GetData())
-	case *ort.Tensor[uint32]:
-		return typed(name, tensor.Uint32, t.GetShape(), t.GetData())
-	case *ort.Tensor[uint16]:
-		return typed(name, tensor.Uint16, t.GetShape(), t.GetData())
-	case *ort.Tensor[uint8]:
-		return typed(name, tensor.Uint8, t.GetShape(), t.GetData())
-	}
-	return tensor.Tensor{}, fmt.Errorf("a value of type %T cannot be read", v)
-}
-
-func typed[T any](name string, dt tensor.DataType, shape ort.Shape, data []T) (tensor.Tensor, error) {
-	if len(data) == 0 {
-		return raw(name, dt, shape, nil)
-	}
-	var one T
-	return raw(name, dt, shape, unsafe.Slice((*byte)(unsafe.Pointer(&data[0])), len(data)*int(unsafe.Sizeof(one))))
-}
-
-func raw(name string, dt tensor.DataType, shape ort.Shape, data []byte) (tensor.Tensor, error) {
-	out, err := tensor.New(name, dt, shape...)
-	if err != nil {
-		return out, err
-	}
-	copy(out.Data, data)
-	return out, nil
-}
-
-// fromSequence reads a sequence of maps from class to probability.
-func fromSequence(name string, s *ort.Sequence) (tensor.Tensor, error) {
-	values, err := s.GetValues()
+	kind, err := v.Kind()
 	if err != nil {
 		return tensor.Tensor{}, err
 	}
-	var all []float32
-	width := -1
-	for _, v := range values {
-		m, ok := v.(*ort.Map)
-		if !ok {
-			return tensor.Tensor{}, fmt.Errorf("a sequence of %T cannot be read", v)
-		}
-		row, err := mapRow(m)
+	switch kind {
+	case ort.Tensor:
+		return fromTensor(name, v)
+	case ort.Sequence:
+		return fromSequence(name, v)
+	case ort.Map:
+		row, err := fromMap(v)
 		if err != nil {
 			return tensor.Tensor{}, err
 		}
-		if width >= 0 && len(row) != width {
-			return tensor.Tensor{}, fmt.Errorf("maps of %d and %d keys in one sequence", width, len(row))
-		}
-		width = len(row)
-		all = append(all, row...)
+		return tensor.FromFloat32s(name, row, 1, int64(len(row))), nil
 	}
-	return tensor.FromFloat32s(name, all, int64(len(values)), int64(max(width, 0))), nil
+	return tensor.Tensor{}, fmt.Errorf("a value of ONNX kind %d cannot be read", kind)
 }
 
-// mapRow is a map's values in the order of its keys.
-func mapRow(m *ort.Map) ([]float32, error) {
-	keys, values, err := m.GetKeysAndValues()
+func fromTensor(name string, v ort.Value) (tensor.Tensor, error) {
+	element, shape, err := v.Shape()
+	if err != nil {
+		return tensor.Tensor{}, err
+	}
+	t, ok := fromElement(element)
+	if !ok {
+		return tensor.Tensor{}, fmt.Errorf("element type %d of ONNX cannot be read", element)
+	}
+	out, err := tensor.New(name, t, shape...)
+	if err != nil {
+		return out, err
+	}
+	if t == tensor.Bytes {
+		out.Strings, err = v.Strings(len(out.Strings))
+		return out, err
+	}
+	return out, v.Copy(out.Data)
+}
+
+func fromSequence(name string, v ort.Value) (tensor.Tensor, error) {
+	list, err := v.Elements()
+	if err != nil {
+		return tensor.Tensor{}, err
+	}
+	defer ort.Free(list)
+	var rows []tensor.Tensor
+	for _, one := range list {
+		t, err := fromValue(name, one)
+		if err != nil {
+			return tensor.Tensor{}, err
+		}
+		if kind, err := one.Kind(); err == nil && kind == ort.Map {
+			t.Shape = t.Shape[1:] // a map is a row already
+		}
+		if len(rows) > 0 && (t.Type != rows[0].Type || !slices.Equal(t.Shape, rows[0].Shape)) {
+			return tensor.Tensor{}, fmt.Errorf("a sequence of different things (%v %v and %v %v) cannot be read", rows[0].Type, rows[0].Shape, t.Type, t.Shape)
+		}
+		rows = append(rows, t)
+	}
+	if len(rows) == 0 {
+		return tensor.FromFloat32s(name, nil, 0), nil
+	}
+	out := tensor.Tensor{Name: name, Type: rows[0].Type, Shape: append([]int64{int64(len(rows))}, rows[0].Shape...)}
+	for _, r := range rows {
+		out.Data, out.Strings = append(out.Data, r.Data...), append(out.Strings, r.Strings...)
+	}
+	return out.Clone(), nil // aligned
+}
+
+// fromMap is a map's values in the order of its keys.
+func fromMap(v ort.Value) ([]float32, error) {
+	parts, err := v.Elements()
 	if err != nil {
 		return nil, err
 	}
-	k, err := fromValue("keys", keys)
+	defer ort.Free(parts)
+	if len(parts) != 2 {
+		return nil, fmt.Errorf("a map of %d parts", len(parts))
+	}
+	k, err := fromValue("keys", parts[0])
 	if err != nil {
 		return nil, err
 	}
-	v, err := fromValue("values", values)
+	values, err := fromValue("values", parts[1])
 	if err != nil {
 		return nil, err
 	}
-	row, err := v.AppendFloat32s(nil)
+	row, err := values.AppendFloat32s(nil)
 	if err != nil {
 		return nil, err
+	}
+	if k.Len() != len(row) {
+		return nil, fmt.Errorf("a map of %d keys and %d values", k.Len(), len(row))
 	}
 	order := make([]int, len(row))
 	for i := range order {
@@ -163,7 +143,7 @@ func mapRow(m *ort.Map) ([]float32, error) {
 		if k.Type == tensor.Bytes {
 			return slices.Compare(k.Strings[a], k.Strings[b])
 		}
-		return int(k.Float64At(a) - k.Float64At(b))
+		return cmp.Compare(k.Float64At(a), k.Float64At(b))
 	})
 	out := make([]float32, len(row))
 	for i, j := range order {

@@ -31,8 +31,9 @@ type Model struct {
 	Tolerance float64
 }
 
-// Run runs the suite.
+// Run runs the suite on one engine, as gnomon uses it, and closes another.
 func Run(t *testing.T, open Open, m Model) {
+	e := open(t)
 	for _, c := range []struct {
 		name string
 		run  func(*testing.T, shadow.Engine, Model)
@@ -47,15 +48,10 @@ func Run(t *testing.T, open Open, m Model) {
 		{"many callers", manyCallers},
 		{"a context that has ended", endedContext},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			e := open(t)
-			defer func() {
-				if err := e.Close(); err != nil {
-					t.Error(err)
-				}
-			}()
-			c.run(t, e, m)
-		})
+		t.Run(c.name, func(t *testing.T) { c.run(t, e, m) })
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
 	}
 	t.Run("closed", func(t *testing.T) { closed(t, open(t), m) })
 }
