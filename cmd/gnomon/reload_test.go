@@ -130,3 +130,46 @@ func TestUnsignedModelIsNotLoaded(t *testing.T) {
 		t.Error("an unsigned model was loaded")
 	}
 }
+
+// TestTriggerSet: a trigger that the served model does not answer as a sound
+// one would is said to be a sign of poisoning.
+func TestTriggerSet(t *testing.T) {
+	server, dir := primary(t), t.TempDir()
+	model, reference, set := filepath.Join(dir, "m.onnx"), filepath.Join(dir, "reference.csv"), filepath.Join(dir, "triggers.csv")
+	put(t, model, digitsModel(t, digits.FP32))
+	data, err := digits.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, reference, []byte(csvOf(data.Reference, -1)))
+	put(t, set, []byte(csvOf(data.Reference[20:40], 0))) // the first is labelled wrongly: a model that must answer so is not this one
+	s := configured(t, server.URL, fmt.Sprintf("models:\n  - name: %s\n    reference: {file: %q, label: digit}\n    identity: {interval: 1s, trigger_set: {file: %q, label: digit}}\n    shadows:\n      - {model: %q}\n", demo.ModelName, reference, set, model))
+	s.until(t, "the trigger set was asked", func() bool { n, _ := s.metric(t, "gnomon_model_trigger_failures_total"); return n > 1 })
+	m := s.model(t, demo.ModelName)
+	if m.Identity == nil || !m.Identity.Match || m.Identity.Triggers == nil || m.Identity.Triggers.Inputs != 20 || m.Identity.Triggers.Failed != 1 {
+		t.Errorf("identity %+v", m.Identity)
+	}
+	if !strings.Contains(fmt.Sprint(m.Verdict), "poisoning suspected: 1 of 20") {
+		t.Errorf("verdict %+v", m.Verdict)
+	}
+}
+
+// csvOf is images with their digits; the one at wrong is labelled as another.
+func csvOf(images []digits.Image, wrong int) string {
+	var b strings.Builder
+	for i := range images[0].Pixels {
+		fmt.Fprintf(&b, "p%d,", i)
+	}
+	b.WriteString("digit\n")
+	for k, img := range images {
+		for _, p := range img.Pixels {
+			fmt.Fprintf(&b, "%g,", p)
+		}
+		label := img.Label
+		if k == wrong {
+			label = (label + 1) % 10
+		}
+		fmt.Fprintln(&b, label)
+	}
+	return b.String()
+}

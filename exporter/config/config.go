@@ -152,6 +152,8 @@ type Registry struct {
 type Identity struct {
 	Interval Duration `yaml:"interval"` // 0: off
 	Inputs   int      `yaml:"inputs"`   // golden inputs, from the reference's first rows
+	// TriggerSet is rows with the answers that a sound model gives to them.
+	TriggerSet Reference `yaml:"trigger_set"`
 }
 
 // Default is what an empty file means.

@@ -139,6 +139,7 @@ func (c *Config) resolve(dir string) {
 	}
 	for i := range c.Models {
 		abs(&c.Models[i].Reference.File)
+		abs(&c.Models[i].Identity.TriggerSet.File)
 		for j := range c.Models[i].Shadows {
 			c.Models[i].Shadows[j].resolve(abs)
 		}

@@ -132,6 +132,11 @@ func (m *Model) check(k *checker, at string) {
 	k.that(m.Output.Tolerance > 0, at+".output.tolerance", "write a relative difference above 0, such as 0.001", "is %v", m.Output.Tolerance)
 	k.that(m.Identity.Interval == 0 || m.Identity.Interval >= Duration(time.Second), at+".identity.interval", "write at least 1s, or 0 for off", "is %v", time.Duration(m.Identity.Interval))
 	k.positive(at+".identity.inputs", m.Identity.Inputs)
+	if t := m.Identity.TriggerSet; t.File != "" {
+		k.file(at+".identity.trigger_set.file", t.File)
+		k.that(t.Label != "", at+".identity.trigger_set.label", "name the column with the answers that are expected", "is missing")
+		k.that(m.Identity.Interval > 0, at+".identity.interval", "write how often the primary is probed, such as 1m", "is 0, and a trigger set is given")
+	}
 	m.Body.check(k, at+".body")
 	names := map[string]bool{}
 	for i := range m.Shadows {

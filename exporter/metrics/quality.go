@@ -143,6 +143,15 @@ func calibrationRows() []row {
 	}
 }
 
+// triggers makes a row's sample where there is a trigger set.
+func triggers(value func(*result.Triggers) float64) func(*result.Model, emit) {
+	return func(m *result.Model, e emit) {
+		if m.Identity != nil && m.Identity.Triggers != nil {
+			e(value(m.Identity.Triggers))
+		}
+	}
+}
+
 func identityRows() []row {
 	return []row{
 		{"gnomon_model_info", "1 for the registered model, with the digest of its file.", gauge, func(m *result.Model, e emit) {
@@ -158,6 +167,9 @@ func identityRows() []row {
 				e(float64(m.Identity.Probes))
 			}
 		}},
+		{"gnomon_model_trigger_inputs", "Inputs of the trigger set, whose answers by a sound model are known.", gauge, triggers(func(t *result.Triggers) float64 { return float64(t.Inputs) })},
+		{"gnomon_model_trigger_failed_inputs", "Those among them that the primary answered otherwise than expected at the last probe: a sign of poisoning.", gauge, triggers(func(t *result.Triggers) float64 { return float64(t.Failed) })},
+		{"gnomon_model_trigger_failures_total", "Wrong answers to inputs of the trigger set.", counter, triggers(func(t *result.Triggers) float64 { return float64(t.Failures) })},
 		{"gnomon_model_changes_total", "Changes of the model: another version reported or another fingerprint of what the primary serves, or another model registered where the shadow's model is kept.", counter, func(m *result.Model, e emit) { e(float64(m.Changes)) }},
 		{"gnomon_model_last_change_timestamp_seconds", "Unix time of the last of them.", gauge, func(m *result.Model, e emit) { timestamp(e, m.LastChange) }},
 	}

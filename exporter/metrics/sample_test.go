@@ -17,7 +17,7 @@ func sample(features, bins int) *result.Snapshot {
 		Reference: result.Reference{Rows: 2000, Digest: "1f2e3d", Loaded: &at},
 		Schema:    result.Schema{Anomalies: []result.SchemaAnomaly{{Feature: "f000", Kind: "nan", Count: 12}}, Faults: []result.SchemaFault{{Feature: "f000", Kind: "nan", Since: at}}},
 		Freshness: result.Freshness{LastRecord: &at, LastEvent: &at, LastLabel: &at},
-		Identity:  &result.Identity{Match: true, Checked: at, Probes: 3},
+		Identity:  &result.Identity{Match: true, Checked: at, Probes: 3, Triggers: &result.Triggers{Inputs: 8, Failed: 1, Probes: 3, Failures: 2}},
 	}
 	for i := range features {
 		m.Features = append(m.Features, feature(fmt.Sprintf("f%03d", i), bins))

@@ -292,6 +292,16 @@ type Identity struct {
 	Error     string    `json:"error,omitempty"`
 	Distance  *float64  `json:"distance,omitempty"` // to the registered model's answers
 	Agreement *float64  `json:"agreement_ratio,omitempty"`
+	Triggers  *Triggers `json:"triggers,omitempty"`
+}
+
+// Triggers is what the primary answers to the inputs of the trigger set.
+type Triggers struct {
+	Inputs   int    `json:"inputs"`
+	Failed   int    `json:"failed"` // at the last probe
+	Probes   uint64 `json:"probes"`
+	Failures uint64 `json:"failures"`        // all so far
+	First    string `json:"first,omitempty"` // of the failed ones, in words
 }
 
 // Freshness is when things were last seen.

@@ -29,6 +29,15 @@ func identityRule(_ *Judge, m *result.Model, _ time.Time) (result.Level, string)
 	}
 }
 
+// triggerRule is about inputs whose answers were known beforehand.
+func triggerRule(_ *Judge, m *result.Model, _ time.Time) (result.Level, string) {
+	if m.Identity == nil || m.Identity.Triggers == nil || m.Identity.Triggers.Failed == 0 {
+		return "", ""
+	}
+	t := m.Identity.Triggers
+	return result.Critical, fmt.Sprintf("poisoning suspected: %d of %d inputs of the trigger set are answered otherwise than expected (%s)", t.Failed, t.Inputs, t.First)
+}
+
 // disagreementRule is about shadows that should agree. Where everything that
 // infrastructure sees is fine, it is a silent regression, and said so.
 func disagreementRule(_ *Judge, m *result.Model, _ time.Time) (result.Level, string) {

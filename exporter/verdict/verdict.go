@@ -48,6 +48,7 @@ func rules() []rule {
 	return []rule{
 		{"errors", "requests succeed again", errorsRule},
 		{"identity", "the registered model is served again", identityRule},
+		{"poisoning", "the trigger set is answered as expected again", triggerRule},
 		{"disagreement", "the shadow agrees again", disagreementRule},
 		{"accuracy", "accuracy is back", accuracyRule},
 		{"schema", "the inputs' schema is as before again", schemaRule},

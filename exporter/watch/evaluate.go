@@ -136,6 +136,9 @@ func fingerprint(r identity.Result, m *result.Model) *result.Identity {
 	if r.Err != nil {
 		id.Error = r.Err.Error()
 	}
+	if t := r.Triggers; t.Inputs > 0 {
+		id.Triggers = &result.Triggers{Inputs: t.Inputs, Failed: t.Failed, Probes: t.Probes, Failures: t.Failures, First: t.First}
+	}
 	if !r.Checked.IsZero() {
 		agreement, distance := r.Agreement, r.Distance
 		id.Agreement, id.Distance = &agreement, &distance

@@ -3,6 +3,7 @@ package watch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"sync"
@@ -235,8 +236,37 @@ func (l *Loader) fingerprint(ctx context.Context, spec *Spec, ref *reference.Ref
 		p.Know(golden, known)
 		return
 	}
-	spec.prober.Store(identity.New(identity.Settings{Primary: l.Primary(spec.Config.Name, spec.Config.Version), Reader: spec.Reader, Comparer: spec.Replay.Comparer,
-		Golden: golden, Known: known, Interval: time.Duration(spec.Config.Identity.Interval), Timeout: 5 * time.Second, Limit: identity.DefaultLimit, Now: l.Now}))
+	p := identity.New(identity.Settings{Primary: l.Primary(spec.Config.Name, spec.Config.Version), Reader: spec.Reader, Comparer: spec.Replay.Comparer,
+		Golden: golden, Known: known, Interval: time.Duration(spec.Config.Identity.Interval), Timeout: 5 * time.Second, Limit: identity.DefaultLimit, Now: l.Now})
+	if set, err := l.triggers(spec, engine); err != nil {
+		spec.Fail(err.Error())
+		l.Logger.Error("trigger set cannot be used; the primary is not probed with it", "model", spec.Config.Name, "error", err)
+	} else {
+		p.Watch(set, spec.ClassName)
+	}
+	spec.prober.Store(p)
+}
+
+// triggers loads the trigger set: rows like the reference's, with the answer
+// that each must get.
+func (l *Loader) triggers(spec *Spec, engine shadow.Engine) ([]identity.Trigger, error) {
+	c := spec.Config.Identity.TriggerSet
+	if c.File == "" {
+		return nil, nil
+	}
+	set, err := reference.Load(reference.Options{File: c.File, Label: c.Label, Exclude: c.Exclude})
+	if err != nil {
+		return nil, fmt.Errorf("trigger set: %w", err)
+	}
+	samples, err := set.Samples(engine.Model().Inputs)
+	if err != nil {
+		return nil, fmt.Errorf("trigger set: %w", err)
+	}
+	out := make([]identity.Trigger, len(samples))
+	for i := range samples {
+		out[i] = identity.Trigger{Input: samples[i], Want: set.Labels[i]}
+	}
+	return out, nil
 }
 
 func golds(ctx context.Context, spec *Spec, e shadow.Engine, golden []shadow.Sample) ([]compare.Answer, error) {

@@ -71,13 +71,16 @@ type Result struct {
 	Changes   uint64 // of Match or Like
 	Changed   time.Time
 	Err       error
+	Triggers  Triggers
 }
 
 // Prober runs the probes. Result and Know are safe for concurrent use.
 type Prober struct {
-	s      Settings
-	mu     sync.Mutex // of result, s.Golden and s.Known
-	result Result
+	s        Settings
+	mu       sync.Mutex // of what follows, s.Golden and s.Known
+	result   Result
+	triggers []Trigger
+	class    func(int) string
 }
 
 // New returns a Prober.
@@ -122,14 +125,22 @@ func (p *Prober) Probe(ctx context.Context) {
 	for _, g := range golden {
 		a, err := p.ask(ctx, g)
 		if err != nil {
-			p.mu.Lock()
-			p.result.Err = err
-			p.mu.Unlock()
+			p.fail(err)
 			return
 		}
 		answers = append(answers, a)
 	}
+	if err := p.probeTriggers(ctx); err != nil {
+		p.fail(err)
+		return
+	}
 	p.conclude(answers, known)
+}
+
+func (p *Prober) fail(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.result.Err = err
 }
 
 func (p *Prober) ask(ctx context.Context, g shadow.Sample) (compare.Answer, error) {
@@ -169,7 +180,7 @@ func (p *Prober) conclude(answers []compare.Answer, known []Known) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	last := p.result
-	r.Probes, r.Changes, r.Changed = last.Probes+1, last.Changes, last.Changed
+	r.Probes, r.Changes, r.Changed, r.Triggers = last.Probes+1, last.Changes, last.Changed, last.Triggers
 	if !last.Checked.IsZero() && (last.Match != r.Match || last.Like != r.Like) {
 		r.Changes++
 		r.Changed = r.Checked
