@@ -6,7 +6,7 @@ GO ?= go
 # Modules of their own, so that their many dependencies stay out of gnomon's.
 MODULES := grafana-plugin dashboards
 
-.PHONY: help deps build run page browser screenshots tools stack plugin rules test lint bench fuzz clean
+.PHONY: help deps build run page browser screenshots tools stack plugin rules test test-statistics lint bench fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -60,6 +60,10 @@ test: deps browser ## run every test, with the race detector on the concurrent p
 	$(GO) test -race ./exporter/... ./shadow/... ./cmd/...
 	$(GO) test ./driftlib/... ./examples/... ./alerts/...
 	@for d in $(MODULES); do [ -f $$d/go.mod ] || continue; echo "module $$d"; (cd $$d && $(GO) test ./...) || exit 1; done
+
+test-statistics: ## hold the stated rates, delays and intervals by simulation at full length; print the table of docs/statistics.md (2 minutes)
+	@set -o pipefail; { $(GO) test -count=1 -v ./driftlib/internal/trust -args -full && $(GO) test -count=1 -v -run TestTrust ./driftlib/verdict -args -full; } | \
+	  grep -v '^=== ' | sed -E 's/^ +[a-z_]+\.go:[0-9]+: //'
 
 lint: ## formatting and vet
 	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "gofmt wants to change:"; echo "$$out"; exit 1; fi
