@@ -10,7 +10,6 @@ package verdict
 import (
 	"fmt"
 	"math"
-	"sort"
 
 	"github.com/gnomon-dev/gnomon/driftlib"
 	"github.com/gnomon-dev/gnomon/driftlib/internal/radix"
@@ -48,7 +47,21 @@ type Options struct {
 	// the rule for tables; otherwise n rows count as n / tau. The bias and the
 	// bounds of PSI are those of dependent rows either way.
 	Independent bool
+	// Correction is how p-values are adjusted for the number of features: Holm
+	// unless set.
+	Correction Correction
 }
+
+// Correction is a way to adjust p-values for their number.
+type Correction int
+
+// The corrections: HolmCorrection bounds the probability of any false alarm
+// among the features, FalseDiscoveryRate (Benjamini-Hochberg) the share of false
+// ones among the alarms; the latter finds more and is for many features.
+const (
+	HolmCorrection Correction = iota
+	FalseDiscoveryRate
+)
 
 // Defaults are the limits that the rule was measured with.
 func Defaults() Options { return Options{Alpha: .05, MinPSI: .01, MinRows: 30, Major: .1} }
@@ -71,6 +84,10 @@ type Result struct {
 	Reason   string
 
 	Reference, Current float64 // rows
+	// EffectiveReference and EffectiveCurrent are what the rows count as: rows /
+	// tau, tau the autocorrelation time of the reference. Adjust sets them to the
+	// rows where Options.Independent is set.
+	EffectiveReference, EffectiveCurrent float64
 
 	KS, KSPValue, KSAdjusted   float64
 	KSIndependent              float64 // KSPValue, were the rows independent: what others print
@@ -122,6 +139,8 @@ func Compare(ref *Reference, s Sample) Result {
 	for _, c := range s.Counts {
 		r.Current += c
 	}
+	tau := max(ref.Feature.Tau, 1)
+	r.EffectiveReference, r.EffectiveCurrent = r.Reference/tau, r.Current/tau
 	if r.Current == 0 {
 		return r
 	}
@@ -213,7 +232,7 @@ func spread(f *profile.Feature) float64 {
 // WassersteinRaw is the distance in the unit of the values.
 func (r *Result) WassersteinRaw(ref *Reference) float64 { return r.Wasserstein * spread(ref.Feature) }
 
-// Adjust corrects the features' p-values for their number by Holm's procedure
+// Adjust corrects the features' p-values for their number (Options.Correction)
 // and decides: drift where the adjusted p-value is below Alpha AND the adjusted
 // PSI is at least MinPSI AND both sides have MinRows rows. The results are
 // changed in place.
@@ -221,13 +240,20 @@ func Adjust(results []Result, o Options) {
 	p, ks := make([]float64, len(results)), make([]float64, len(results))
 	for i := range results {
 		r := &results[i]
+		if o.Independent {
+			r.EffectiveReference, r.EffectiveCurrent = r.Reference, r.Current
+		}
 		if o.Independent && r.Current > 0 {
 			r.KSPValue, r.ChiSquarePValue = r.KSIndependent, r.chiSquareIndependent
 			r.PValue = combined(r.KSPValue, r.ChiSquarePValue)
 		}
 		p[i], ks[i] = r.PValue, r.KSPValue
 	}
-	adjusted, ksAdjusted := Holm(p), Holm(ks)
+	correct := Holm
+	if o.Correction == FalseDiscoveryRate {
+		correct = BenjaminiHochberg
+	}
+	adjusted, ksAdjusted := correct(p), correct(ks)
 	for i := range results {
 		results[i].Adjusted, results[i].KSAdjusted = adjusted[i], ksAdjusted[i]
 		results[i].decide(o)
@@ -253,55 +279,7 @@ func (r *Result) decide(o Options) {
 		r.Verdict = NoDrift
 		r.Reason = fmt.Sprintf("adjusted p %.2g is not below %g", r.Adjusted, o.Alpha)
 	}
-}
-
-// Holm adjusts p-values for their number: the family-wise error is at most
-// alpha where adjusted values below alpha are rejected, whatever the tests have
-// to do with each other. NaN stays NaN and does not count.
-//
-// Source: Holm, "A simple sequentially rejective multiple test procedure",
-// Scand. J. Statistics 6 (1979).
-func Holm(p []float64) []float64 {
-	order := ranked(p)
-	out := nans(len(p))
-	running := 0.0
-	for k, i := range order {
-		running = max(running, min(1, float64(len(order)-k)*p[i]))
-		out[i] = running
+	if r.Verdict != InsufficientData && r.EffectiveCurrent < r.Current {
+		r.Reason += fmt.Sprintf("; the rows hang together in time: %.0f reference and %.0f current rows count as %.0f and %.0f", r.Reference, r.Current, r.EffectiveReference, r.EffectiveCurrent)
 	}
-	return out
-}
-
-// BenjaminiHochberg adjusts p-values to false discovery rates. NaN stays NaN
-// and does not count.
-//
-// Source: Benjamini and Hochberg, J. Royal Stat. Soc. B 57 (1995).
-func BenjaminiHochberg(p []float64) []float64 {
-	order := ranked(p)
-	out := nans(len(p))
-	running := 1.0
-	for k := len(order) - 1; k >= 0; k-- {
-		running = min(running, p[order[k]]*float64(len(order))/float64(k+1))
-		out[order[k]] = running
-	}
-	return out
-}
-
-func ranked(p []float64) []int {
-	var order []int
-	for i, v := range p {
-		if !math.IsNaN(v) {
-			order = append(order, i)
-		}
-	}
-	sort.SliceStable(order, func(a, b int) bool { return p[order[a]] < p[order[b]] })
-	return order
-}
-
-func nans(n int) []float64 {
-	out := make([]float64, n)
-	for i := range out {
-		out[i] = math.NaN()
-	}
-	return out
 }
