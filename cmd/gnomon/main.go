@@ -59,6 +59,8 @@ func commands() []command {
 		{"profile", registerProfile},
 		{"replay", registerReplay},
 		{"evaluate", registerEvaluate},
+		{"log delete", registerLogDelete},
+		{"log decrypt", registerLogDecrypt},
 		{"rules generate", registerRulesGenerate},
 		{"rules check", registerRulesCheck},
 		{"rules explain", registerRulesExplain},

@@ -68,7 +68,7 @@ func documents(t *testing.T) (dir string) {
 	write("last-week.csv", data.Traffic)
 	for name, text := range map[string]string{
 		"predictions.csv": "y,p,region\n1,.9,north\n0,.2,north\n1,.8,south\n0,.3,south\n",
-		"gnomon.yaml":     "listen: \":0\"\nupstream: http://127.0.0.1:8000\nmodels: [{name: digits, reference: {file: train.csv, label: target}, shadows: [{model: model.onnx}]}]\n",
+		"gnomon.yaml":     "listen: \":0\"\nupstream: http://127.0.0.1:8000\nmodels: [{name: digits, reference: {file: train.csv, label: target}, shadows: [{model: model.onnx}]}]\ninference_log: {directory: log}\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
+	"github.com/gnomon-dev/gnomon/exporter/inferencelog"
 	"github.com/gnomon-dev/gnomon/exporter/offline"
 	"github.com/gnomon-dev/gnomon/exporter/tap/file"
 	"github.com/gnomon-dev/gnomon/shadow/compare"
@@ -20,6 +21,7 @@ import (
 // replayFlags are the flags of gnomon replay.
 type replayFlags struct {
 	model, requests, provider, library, gate string
+	identity                                 string
 	output, softmax, kind, classes           string
 	tolerance                                float64
 	batch, bins                              int
@@ -31,7 +33,8 @@ func registerReplay(app *kingpin.Application) runner {
 	f := &replayFlags{}
 	c := app.Command("replay", "Run recorded traffic on a model: does it answer as the recorded one did, is it right, how fast is it?")
 	c.Flag("model", "The .onnx file.").Required().StringVar(&f.model)
-	c.Flag("requests", "Recorded traffic, JSON Lines, plain or gzip; - is standard input.").Required().StringVar(&f.requests)
+	c.Flag("requests", "Recorded traffic: JSON Lines, plain or gzip, - for standard input; or an inference log, a folder or a .parquet file of it.").Required().StringVar(&f.requests)
+	c.Flag("identity", "File with the identity that an encrypted inference log is read with.").StringVar(&f.identity)
 	c.Flag("provider", "Execution providers in the order of preference, comma-separated.").Default("cpu").StringVar(&f.provider)
 	c.Flag("gate", "Conditions that must hold, such as 'agreement >= 0.99 and latency_seconds.p99 < 0.05'; exit with 3 where one does not.").StringVar(&f.gate)
 	c.Flag("batch", "Rows of one inference.").Default("1").IntVar(&f.batch)
@@ -101,9 +104,17 @@ func providers(names string) []provider.Spec {
 }
 
 // open opens the recorded traffic.
-func (f *replayFlags) open(s streams) (*file.Reader, func(), error) {
+func (f *replayFlags) open(s streams) (offline.Records, func(), error) {
 	var in io.Reader = s.in
 	done := func() {}
+	if f.requests != "-" && inferencelog.IsLog(f.requests) {
+		seal, err := inferencelog.NewSeal("", f.identity)
+		if err != nil {
+			return nil, nil, err
+		}
+		r, err := inferencelog.NewReader(f.requests, seal)
+		return r, done, err
+	}
 	if f.requests != "-" {
 		opened, err := os.Open(f.requests)
 		if err != nil {

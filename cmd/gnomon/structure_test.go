@@ -36,6 +36,7 @@ var thirdParty = map[string]string{
 	"github.com/cockroachdb/":       "exporter/labelstore",
 	"github.com/twmb/franz-go":      "exporter/tap/kafka",
 	"github.com/alecthomas/kingpin": "cmd",
+	"filippo.io/age":                "exporter/inferencelog",
 }
 
 const (

@@ -5,6 +5,7 @@ package api
 import (
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -28,10 +29,16 @@ type Labels interface {
 	Accept(record.Label) error
 }
 
+// Deleter removes records by id from what is kept of them.
+type Deleter interface {
+	Delete(ids ...string) (removed int, err error)
+}
+
 // Settings is what the API is made of.
 type Settings struct {
 	State   State
 	Labels  Labels
+	Log     Deleter      // DELETE /api/v1/records/{id}; nil: nothing is kept
 	Records http.Handler // POST /api/v1/records
 	Logger  *slog.Logger
 	// MaxStreams bounds the clients that follow the results; more are refused.
@@ -56,6 +63,7 @@ func New(s Settings) http.Handler {
 	mux.HandleFunc("GET /api/v1/stream", a.stream)
 	mux.HandleFunc("POST /api/v1/labels", a.labels)
 	mux.Handle("POST /api/v1/records", s.Records)
+	mux.HandleFunc("DELETE /api/v1/records/{id}", a.forget)
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, http.StatusNotFound, fmt.Errorf("no such resource: %s %s; see /api/v1/status", r.Method, r.URL.Path))
 	})
@@ -93,6 +101,21 @@ func (a *api) fail(w http.ResponseWriter, code int, err error) {
 	w.WriteHeader(code)
 	body, _ := json.Marshal(map[string]string{"error": err.Error()}) // strings always marshal
 	_, _ = w.Write(body)
+}
+
+// forget removes a record, and those of its batch, from the inference log.
+func (a *api) forget(w http.ResponseWriter, r *http.Request) {
+	if a.s.Log == nil {
+		a.fail(w, http.StatusNotFound, errors.New("no record is kept: the inference log is off"))
+		return
+	}
+	n, err := a.s.Log.Delete(r.PathValue("id"))
+	if err != nil {
+		a.s.Logger.Error("a deletion from the inference log failed", "error", err)
+		a.fail(w, http.StatusInternalServerError, fmt.Errorf("%d rows removed, then: %w", n, err))
+		return
+	}
+	a.write(w, r, map[string]int{"removed": n})
 }
 
 func (a *api) status(w http.ResponseWriter, r *http.Request) { a.write(w, r, a.s.State.Snapshot()) }

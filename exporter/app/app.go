@@ -14,9 +14,11 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/evaluate"
 	"github.com/gnomon-dev/gnomon/exporter/governor"
 	"github.com/gnomon-dev/gnomon/exporter/history"
+	"github.com/gnomon-dev/gnomon/exporter/inferencelog"
 	"github.com/gnomon-dev/gnomon/exporter/metrics"
 	"github.com/gnomon-dev/gnomon/exporter/pipeline"
 	"github.com/gnomon-dev/gnomon/exporter/queue"
+	"github.com/gnomon-dev/gnomon/exporter/redact"
 	"github.com/gnomon-dev/gnomon/exporter/replay"
 	"github.com/gnomon-dev/gnomon/exporter/result"
 	"github.com/gnomon-dev/gnomon/exporter/sampler"
@@ -59,6 +61,8 @@ type App struct {
 	traffic   *traffic.Traffic
 	machine   *machine
 	governor  *governor.Governor
+	redactor  *redact.Redactor
+	log       *inferencelog.Log // nil: off
 }
 
 const (
@@ -85,13 +89,20 @@ func New(s Settings) (*App, error) {
 	a.queue = queue.New(int64(c.Queue.MaxBytes))
 	registerQueue(registry, a.queue, cohort)
 	a.governor = newGovernor(c.Budget, cohort, registry, s.Logger)
-	a.models = newModels(c, s.Now, a.traffic, func() { a.evaluator.Wake() })
-	a.loader = &watch.Loader{Source: a.openSource, Open: a.openEngine, Changed: func() { a.evaluator.Wake() }, Now: s.Now, Logger: s.Logger}
+	var key []byte
+	if a.redactor, key, err = NewRedactor(&c.InferenceLog); err != nil {
+		return nil, err
+	}
+	a.models = newModels(c, s.Now, a.traffic, func() { a.evaluator.Wake() }, a.redactor)
+	if a.log, err = a.newLog(registry, key); err != nil {
+		return nil, err
+	}
+	a.loader = &watch.Loader{Source: a.openSource, Open: a.openEngine, Shown: a.redactor.Shown, Changed: func() { a.evaluator.Wake() }, Now: s.Now, Logger: s.Logger}
 	if c.Upstream != "" {
 		a.loader.Primary = a.primary
 	}
 	a.loop = &pipeline.Loop{Queue: a.queue, Decoder: tap.NewDecoder(a.traffic, int64(c.Queue.BodyLimit)*4, mappings(c.Models)), Replayer: replay.New(a.models.Lookup, replayLimit, s.Now),
-		Monitor: a.models, Batch: batchRecords, Undecodable: a.undecodable, Pace: a.governor.Pace}
+		Monitor: a.monitors(), Batch: batchRecords, Undecodable: a.undecodable, Pace: a.governor.Pace}
 	if a.taps, err = a.newTaps(cohort); err != nil {
 		return nil, err
 	}
@@ -124,6 +135,9 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return a.loop.Run(ctx) })
 	g.Go(func() error { return a.evaluator.Run(ctx) })
 	g.Go(func() error { return a.govern(ctx) })
+	if a.log != nil {
+		g.Go(func() error { return a.log.Run(ctx) })
+	}
 	for _, spec := range a.models.Specs() {
 		g.Go(func() error { return a.loader.Run(ctx, spec) })
 	}
@@ -157,9 +171,17 @@ func ignoreClosed(err error) error {
 	return err
 }
 
-func newModels(c *config.Config, now func() time.Time, t *traffic.Traffic, wake func()) *watch.Set {
+func newModels(c *config.Config, now func() time.Time, t *traffic.Traffic, wake func(), r *redact.Redactor) *watch.Set {
 	return watch.NewSet(c.Models, watch.Settings{Evaluation: c.Evaluation, Labels: c.Labels, Discover: c.Discover, Now: now,
-		Misfit: func() { t.Anomaly(kindMisfit) }, Fault: wake}, restartReasons(), func(model, version string) { t.Watch(model, version, proxy.Name) })
+		Misfit: func() { t.Anomaly(kindMisfit) }, Fault: wake, Shown: r.Shown, Text: r.Text}, restartReasons(), func(model, version string) { t.Watch(model, version, proxy.Name) })
+}
+
+// monitors is everything that observations go to.
+func (a *App) monitors() pipeline.Monitor {
+	if a.log == nil {
+		return a.models
+	}
+	return monitors{a.models, a.log}
 }
 
 // mappings are those of models whose bodies follow no protocol.

@@ -31,8 +31,9 @@ type Config struct {
 
 	// ShadowCache is the folder of models that came over a network; the user's
 	// cache folder where empty.
-	ShadowCache string   `yaml:"shadow_cache"`
-	MLflow      Registry `yaml:"mlflow"`
+	ShadowCache  string       `yaml:"shadow_cache"`
+	MLflow       Registry     `yaml:"mlflow"`
+	InferenceLog InferenceLog `yaml:"inference_log"`
 
 	// Discover watches models that are not listed: request metrics at once,
 	// drift against a provisional reference.
@@ -174,6 +175,7 @@ func Default() Config {
 			CloudEvents: CloudEvents{TTL: Duration(time.Minute), MaxPending: 10_000},
 			Kafka:       Kafka{Group: "gnomon", TTL: Duration(time.Minute)},
 		},
+		InferenceLog: defaultInferenceLog(),
 	}
 	machineDefaults(&c)
 	return c

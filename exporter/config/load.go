@@ -134,6 +134,10 @@ func (c *Config) resolve(dir string) {
 		}
 	}
 	abs(&c.Taps.Kafka.SASL.PasswordFile)
+	abs(&c.InferenceLog.Directory)
+	abs(&c.InferenceLog.HashKeyFile)
+	abs(&c.InferenceLog.Encryption.RecipientsFile)
+	abs(&c.InferenceLog.Encryption.IdentityFile)
 	if t := c.Taps.Kafka.TLS; t != nil {
 		t.SetDirectory(dir)
 	}

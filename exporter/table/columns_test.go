@@ -1,0 +1,63 @@
+package table
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestColumnsReadBackTheSame(t *testing.T) {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC)
+	want := []Field{
+		{"a list", DoubleListField, []any{[]float64{1, 2.5}, nil, []float64{}, []float64{3}}},
+		{"bytes", BytesListField, []any{[][]byte{{0xff, 0}, {}}, [][]byte{}, nil, [][]byte{{1}}}},
+		{"id", StringField, []any{"a", "", nil, "ü"}},
+		{"ints", IntListField, []any{[]int64{-1, 1 << 60}, []int64{7}, nil, []int64{}}},
+		{"number", DoubleField, []any{1.5, nil, -0.25, 1e300}},
+		{"time", TimeField, []any{at, at.Add(time.Hour), nil, at}},
+	}
+	var b bytes.Buffer
+	if err := WriteColumns(&b, want, map[string]string{"gnomon.x": "y"}); err != nil {
+		t.Fatal(err)
+	}
+	got, metadata, err := ReadColumns(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	if metadata["gnomon.x"] != "y" {
+		t.Errorf("metadata %v", metadata)
+	}
+	for _, bad := range [][]Field{
+		{{"a", StringField, []any{"x"}}, {"a", StringField, []any{"x"}}},
+		{{"a", StringField, []any{"x"}}, {"b", StringField, nil}},
+		{{"a", DoubleField, []any{"x"}}},
+	} {
+		if err := WriteColumns(&b, bad, nil); err == nil {
+			t.Errorf("%v was written", bad)
+		}
+	}
+}
+
+func FuzzReadColumns(f *testing.F) {
+	var b bytes.Buffer
+	if err := WriteColumns(&b, []Field{{"id", StringField, []any{"a", nil}}, {"l", DoubleListField, []any{[]float64{1}, nil}}}, nil); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b.Bytes())
+	f.Fuzz(func(t *testing.T, data []byte) {
+		fields, _, err := ReadColumns(bytes.NewReader(data), int64(len(data)))
+		if err != nil {
+			return
+		}
+		for _, x := range fields {
+			if len(x.Values) != len(fields[0].Values) {
+				t.Fatalf("%q has %d values, the first %d", x.Name, len(x.Values), len(fields[0].Values))
+			}
+		}
+	})
+}
