@@ -3,10 +3,12 @@ SHELL := /bin/bash
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -X main.version=$(VERSION)
 GO ?= go
+# The binding of NVML calls what NVIDIA has deprecated, for old drivers' sake.
+export CGO_CFLAGS ?= -g -O2 -Wno-deprecated-declarations
 # Modules of their own, so that their many dependencies stay out of gnomon's.
 MODULES := grafana-plugin dashboards
 
-.PHONY: help deps build run page browser screenshots tools stack plugin rules test test-statistics lint bench fuzz clean
+.PHONY: help deps build run page browser screenshots tools stack plugin rules test test-statistics test-gpu lint bench fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -64,6 +66,10 @@ test: deps browser ## run every test, with the race detector on the concurrent p
 test-statistics: ## hold the stated rates, delays and intervals by simulation at full length; print the table of docs/statistics.md (2 minutes)
 	@set -o pipefail; { $(GO) test -count=1 -v ./driftlib/internal/trust -args -full && $(GO) test -count=1 -v -run TestTrust ./driftlib/verdict -args -full; } | \
 	  grep -v '^=== ' | sed -E 's/^ +[a-z_]+\.go:[0-9]+: //'
+
+test-gpu: ## compare with nvidia-smi on this machine's NVIDIA GPU; SKIP without one
+	@if ! command -v nvidia-smi >/dev/null || ! nvidia-smi -L >/dev/null 2>&1; then echo "SKIP test-gpu: no NVIDIA GPU (nvidia-smi lists none)"; \
+	else GNOMON_TEST_GPU=1 $(GO) test -count=1 -v -run 'TestRealGPU' ./exporter/gpu; fi
 
 lint: ## formatting and vet
 	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "gofmt wants to change:"; echo "$$out"; exit 1; fi

@@ -67,6 +67,7 @@ func commands() []command {
 		{"rules test", registerRulesTest},
 		{"version", registerVersion},
 		{workerCommand, registerWorker},
+		{gpuCommand, registerGPUWorker},
 		{primaryCommand, registerPrimary},
 	}
 }

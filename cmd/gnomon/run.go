@@ -133,7 +133,7 @@ func serve(ctx context.Context, cfg *config.Config, flags *web.FlagConfig, logge
 	if err != nil {
 		return fmt.Errorf("find gnomon's own binary: %w", err)
 	}
-	a, err := app.New(app.Settings{Config: cfg, Worker: []string{exe, workerCommand}, Logger: logger, Now: time.Now, Page: page.New(),
+	a, err := app.New(app.Settings{Config: cfg, Worker: []string{exe, workerCommand}, GPUWorker: []string{exe, gpuCommand}, Logger: logger, Now: time.Now, Page: page.New(),
 		Build: result.Build{Version: version, Revision: revision(), Go: goVersion()},
 		Serve: func(s *http.Server) error { return web.ListenAndServe(s, flags, logger) }})
 	if err != nil {

@@ -37,9 +37,11 @@ type Settings struct {
 	Config *config.Config
 	// Worker is the command of a shadow's child process.
 	Worker []string
-	Build  result.Build
-	Logger *slog.Logger
-	Now    func() time.Time
+	// GPUWorker is the command of the GPU collector's; none where empty.
+	GPUWorker []string
+	Build     result.Build
+	Logger    *slog.Logger
+	Now       func() time.Time
 	// Serve serves gnomon's own pages until the server is closed.
 	Serve func(*http.Server) error
 	// Page is the handler of /.
@@ -81,7 +83,9 @@ func New(s Settings) (*App, error) {
 	registry := newRegistry(s.Build)
 	a := &App{s: s, upstream: upstream, ready: &web.Ready{}}
 	a.traffic = newTraffic(c, registry, s.Now)
-	a.machine = newMachine(c, registry, a.traffic, s.Now)
+	if a.machine, err = newMachine(s, registry, a.traffic); err != nil {
+		return nil, err
+	}
 	cohort, err := sampler.New(c.Sampling.Rate, c.Sampling.Salt)
 	if err != nil {
 		return nil, fmt.Errorf("sampling.rate: %w", err)

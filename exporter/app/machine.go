@@ -3,11 +3,12 @@ package app
 import (
 	"context"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
-	"github.com/gnomon-dev/gnomon/exporter/config"
 	"github.com/gnomon-dev/gnomon/exporter/cost"
+	"github.com/gnomon-dev/gnomon/exporter/gpu"
 	"github.com/gnomon-dev/gnomon/exporter/memory"
 	"github.com/gnomon-dev/gnomon/exporter/record"
 	"github.com/gnomon-dev/gnomon/exporter/traffic"
@@ -20,28 +21,40 @@ import (
 type machine struct {
 	memory *memory.Watcher // nil where off
 	meter  *cost.Meter     // nil without prices
+	gpus   *gpu.Supervisor // nil where off
 	every  time.Duration   // of the meter
 
 	mu      sync.Mutex
 	shadows map[*watched]bool
 }
 
-func newMachine(c *config.Config, registry *prometheus.Registry, t *traffic.Traffic, now func() time.Time) *machine {
+func newMachine(s Settings, registry *prometheus.Registry, t *traffic.Traffic) (*machine, error) {
+	c, now := s.Config, s.Now
 	m := &machine{every: time.Duration(c.Memory.Interval), shadows: map[*watched]bool{}}
 	if c.Memory.Enabled {
 		target := memory.Target{PID: c.Primary.PID, Cgroup: c.Primary.Cgroup, Port: c.PrimaryPort()}
 		m.memory = memory.New(memory.Settings{System: memory.System{Root: "/"}, Primary: target, Shadows: m.pids, Interval: time.Duration(c.Memory.Interval), Window: time.Duration(c.Memory.Window), Now: now, Registerer: registry})
 	}
+	if c.GPU.Enabled && len(s.GPUWorker) > 0 {
+		var err error
+		if m.gpus, err = newGPUs(s, m.role); err != nil {
+			return nil, err
+		}
+		registry.MustRegister(m.gpus)
+	}
 	if c.Cost.Enabled() {
 		m.meter = cost.New(cost.Settings{Config: c.Cost, Usage: usage(t), Machine: m.used, Now: now, Registerer: registry, MaxModels: c.Evaluation.MaxModels})
 	}
-	return m
+	return m, nil
 }
 
 // run starts what ticks by itself.
 func (m *machine) run(ctx context.Context, g *errgroup.Group) {
 	if m.memory != nil {
 		g.Go(func() error { return m.memory.Run(ctx) })
+	}
+	if m.gpus != nil {
+		g.Go(func() error { return m.gpus.Run(ctx) })
 	}
 	if m.meter != nil {
 		g.Go(func() error { return every(ctx, m.every, m.meter.Tick) })
@@ -79,12 +92,38 @@ func (m *machine) used() cost.Machine {
 		out.CPUSeconds, out.Memory = primary.CPUSeconds, float64(primary.Sum.Resident)
 		out.ShadowCPUSeconds, out.ShadowMemory = own.CPUSeconds+shadows.CPUSeconds, float64(own.Sum.Resident+shadows.Sum.Resident)
 	}
+	if m.gpus != nil {
+		u := m.gpus.Usage()
+		out.GPUs, out.GPUJoules, out.GPUBusy, out.ShadowGPUBusy = u.Found, u.Joules, u.Busy[gpu.Primary], u.Busy[gpu.Shadow]
+		if !u.Visible { // processes of another container are told by number only
+			out.GPUBusy = u.Busy[gpu.Other]
+		}
+	}
 	return out
 }
 
 // busiest is the utilisation of the busiest GPU, 0 to 1; NaN where none is
 // watched.
-func (m *machine) busiest() float64 { return math.NaN() }
+func (m *machine) busiest() float64 {
+	if m.gpus == nil {
+		return math.NaN()
+	}
+	return m.gpus.Busiest()
+}
+
+// role tells whose a process on a GPU is.
+func (m *machine) role(pid int) string {
+	if m.memory == nil {
+		return gpu.Other
+	}
+	switch {
+	case slices.Contains(m.memory.State(memory.Primary).PIDs, pid):
+		return gpu.Primary
+	case slices.Contains(m.pids(), pid):
+		return gpu.Shadow
+	}
+	return gpu.Other
+}
 
 // watch follows an engine: its process, and whether it runs out of memory.
 func (m *machine) watch(e shadow.Engine) shadow.Engine {
