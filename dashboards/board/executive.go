@@ -69,7 +69,7 @@ func kpiPanel() Panel {
 	return Panel{Kind: "timeseries", Title: "Business KPI against model quality", W: 12, H: 9, Unit: "short",
 		Description: "What the business counts (the expression of the variable Business KPI, at first right answers a second) on the left, accuracy on the right.",
 		Targets: []Target{
-			{Expr: "$kpi", Legend: "KPI"},
+			{Expr: "${kpi:raw}", Legend: "KPI"},
 			{Expr: "avg by (model, model_version) (" + m("gnomon_accuracy_ratio") + ")", Legend: "accuracy {{model}} {{model_version}}"},
 		},
 		Overrides: []Override{
