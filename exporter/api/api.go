@@ -26,7 +26,10 @@ type State interface {
 
 // Labels takes labels. watch.Set is one.
 type Labels interface {
-	Accept(record.Label) error
+	// Accept takes labels and returns, of each that it did not, why.
+	Accept([]record.Label) []error
+	// Rejected is told how many could not be read.
+	Rejected(n int)
 }
 
 // Deleter removes records by id from what is kept of them.

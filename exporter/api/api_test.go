@@ -19,7 +19,11 @@ import (
 
 type labelList []record.Label
 
-func (l *labelList) Accept(x record.Label) error { *l = append(*l, x); return nil }
+func (l *labelList) Accept(x []record.Label) []error {
+	*l = append(*l, x...)
+	return make([]error, len(x))
+}
+func (*labelList) Rejected(int) {}
 
 func server(t *testing.T) (*httptest.Server, *history.Store, *labelList) {
 	t.Helper()

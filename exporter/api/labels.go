@@ -14,6 +14,7 @@ import (
 const (
 	maxLabelBody = 32 << 20 // bytes, unzipped
 	maxRejected  = 100      // faults told in one answer
+	labelBatch   = 1000     // labels that are written to the disk together
 )
 
 // rejected is one label that was not taken.
@@ -40,16 +41,32 @@ func (a *api) labels(w http.ResponseWriter, r *http.Request) {
 		Rejected []rejected `json:"rejected"`
 		Bad      int        `json:"rejected_total"`
 	}{Rejected: []rejected{}}
-	take := func(line int, l record.Label, err error) {
-		if err == nil {
-			err = a.s.Labels.Accept(l)
-		}
-		if err == nil {
-			answer.Accepted++
-			return
-		}
+	refused := func(line int, err error) {
 		if answer.Bad++; len(answer.Rejected) < maxRejected {
 			answer.Rejected = append(answer.Rejected, rejected{line, err.Error()})
+		}
+	}
+	var batch []record.Label
+	var lines []int
+	down := 0
+	flush := func() {
+		for i, err := range a.s.Labels.Accept(batch) {
+			if err != nil {
+				down++
+				refused(lines[i], err)
+				continue
+			}
+			answer.Accepted++
+		}
+		batch, lines = batch[:0], lines[:0]
+	}
+	take := func(line int, l record.Label, err error) {
+		if err != nil {
+			refused(line, err)
+			return
+		}
+		if batch, lines = append(batch, l), append(lines, line); len(batch) == labelBatch {
+			flush()
 		}
 	}
 	format := label.Auto
@@ -57,14 +74,21 @@ func (a *api) labels(w http.ResponseWriter, r *http.Request) {
 		format = label.CSV
 	}
 	err := label.Read(body, format, take)
+	flush()
+	a.s.Labels.Rejected(answer.Bad - down)
 	if err != nil {
 		err = fmt.Errorf("body: %w", err)
 	}
 	switch {
+	case down > 0: // the store cannot write: every one of them is to be sent again
+		w.Header().Set("Retry-After", "5")
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusServiceUnavailable)
 	case err != nil && answer.Accepted == 0:
 		a.fail(w, http.StatusBadRequest, err)
 		return
 	case answer.Accepted == 0 && answer.Bad > 0:
+		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusBadRequest)
 	}
 	a.write(w, r, answer)

@@ -15,6 +15,7 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/governor"
 	"github.com/gnomon-dev/gnomon/exporter/history"
 	"github.com/gnomon-dev/gnomon/exporter/inferencelog"
+	"github.com/gnomon-dev/gnomon/exporter/labelstore"
 	"github.com/gnomon-dev/gnomon/exporter/metrics"
 	"github.com/gnomon-dev/gnomon/exporter/pipeline"
 	"github.com/gnomon-dev/gnomon/exporter/queue"
@@ -61,6 +62,7 @@ type App struct {
 	ready     *web.Ready
 	queue     *queue.Queue
 	traffic   *traffic.Traffic
+	labels    *labelDoors
 	machine   *machine
 	governor  *governor.Governor
 	redactor  *redact.Redactor
@@ -97,7 +99,11 @@ func New(s Settings) (*App, error) {
 	if a.redactor, key, err = NewRedactor(&c.InferenceLog); err != nil {
 		return nil, err
 	}
-	a.models = newModels(c, s.Now, a.traffic, func() { a.evaluator.Wake() }, a.redactor)
+	waiting := newLabelStore(c, s.Now, s.Logger)
+	a.models = newModels(c, s, a.traffic, waiting, func() { a.evaluator.Wake() }, a.redactor)
+	if a.labels, err = a.newLabelDoors(registry, waiting); err != nil {
+		return nil, err
+	}
 	if a.log, err = a.newLog(registry, key); err != nil {
 		return nil, err
 	}
@@ -149,13 +155,14 @@ func (a *App) Run(ctx context.Context) error {
 		g.Go(func() error { return a.discover(ctx) })
 	}
 	a.machine.run(ctx, g)
+	a.labels.run(ctx, g, a)
 	a.ready.Set(true)
 	g.Go(func() error {
 		<-ctx.Done()
 		a.ready.Set(false)
 		return a.shutdown(own)
 	})
-	return g.Wait()
+	return errors.Join(g.Wait(), a.labels.close())
 }
 
 // shutdown lets running requests end, for a while.
@@ -175,9 +182,12 @@ func ignoreClosed(err error) error {
 	return err
 }
 
-func newModels(c *config.Config, now func() time.Time, t *traffic.Traffic, wake func(), r *redact.Redactor) *watch.Set {
-	return watch.NewSet(c.Models, watch.Settings{Evaluation: c.Evaluation, Labels: c.Labels, Discover: c.Discover, Now: now,
-		Misfit: func() { t.Anomaly(kindMisfit) }, Fault: wake, Shown: r.Shown, Text: r.Text}, restartReasons(), func(model, version string) { t.Watch(model, version, proxy.Name) })
+func newModels(c *config.Config, s Settings, t *traffic.Traffic, waiting *labelstore.Disk, wake func(), r *redact.Redactor) *watch.Set {
+	w := watch.Settings{Evaluation: c.Evaluation, Labels: c.Labels, Discover: c.Discover, Now: s.Now, Logger: s.Logger, Misfit: func() { t.Anomaly(kindMisfit) }, Fault: wake, Shown: r.Shown, Text: r.Text}
+	if waiting != nil {
+		w.Store = waiting
+	}
+	return watch.NewSet(c.Models, w, restartReasons(), func(model, version string) { t.Watch(model, version, proxy.Name) })
 }
 
 // monitors is everything that observations go to.

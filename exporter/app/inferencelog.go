@@ -80,16 +80,6 @@ func (a *App) newLog(registry prometheus.Registerer, key []byte) (*inferencelog.
 		RotateEvery: time.Duration(c.RotateEvery), Registerer: registry, Logger: a.s.Logger, Now: a.s.Now}), nil
 }
 
-// Accept takes a label, wherever it comes from. It implements api.Labels.
-func (a *App) Accept(l record.Label) error {
-	l.Class = a.redactor.Text(l.Class)
-	err := a.models.Accept(l)
-	if err == nil && a.log != nil {
-		a.log.Accept(l)
-	}
-	return err
-}
-
 // Delete removes ids from the inference log. It implements api.Deleter.
 func (a *App) Delete(ids ...string) (int, error) {
 	if a.log == nil {

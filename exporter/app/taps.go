@@ -105,7 +105,7 @@ func (a *App) addCloudEvents(c *config.Config, cohort *sampler.Hash, t *taps) er
 
 // label takes a label that came with the traffic.
 func (a *App) label(l record.Label) {
-	if err := a.Accept(l); err != nil {
+	if err := a.accept(a.labels, labelsByEvent)([]record.Label{l})[0]; err != nil {
 		a.s.Logger.Debug("a label is of no use", "error", err)
 	}
 }

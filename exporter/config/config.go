@@ -93,13 +93,6 @@ type Runtime struct {
 	CacheDir  string `yaml:"cache_dir"`  // optimised models; none where empty
 }
 
-// Labels bounds what waits for late labels.
-type Labels struct {
-	TTL        Duration `yaml:"ttl"`
-	MaxPending int      `yaml:"max_pending"`
-	Window     int      `yaml:"window"` // labelled predictions that accuracy is taken over
-}
-
 // Discover is for models that the file does not list.
 type Discover struct {
 	Enabled     bool `yaml:"enabled"`
@@ -115,7 +108,8 @@ type Model struct {
 	Output    Output    `yaml:"output"`
 	Shadows   []Shadow  `yaml:"shadows"`
 	Identity  Identity  `yaml:"identity"`
-	Body      *Body     `yaml:"body"` // of a protocol of its own
+	Slices    []Slice   `yaml:"slices"` // parts of the traffic that performance is also taken of
+	Body      *Body     `yaml:"body"`   // of a protocol of its own
 }
 
 // Reference is the sample of what the model should see.
@@ -131,6 +125,9 @@ type Output struct {
 	Name    string   `yaml:"name"`    // which output; the first where empty
 	Softmax string   `yaml:"softmax"` // auto, always, never
 	Classes []string `yaml:"classes"` // names by index
+	// Positive is the class that precision, recall and AUC are of where there
+	// are two; the second where empty.
+	Positive string `yaml:"positive"`
 	// Tolerance is the relative difference up to which two values agree.
 	Tolerance float64 `yaml:"tolerance"`
 }
@@ -169,7 +166,7 @@ func Default() Config {
 			Tick: Duration(time.Minute), FalseAlarm: Duration(30 * 24 * time.Hour), Replicas: 1,
 			StaleAfter: Duration(10 * time.Minute), MaxModels: 16,
 		},
-		Labels:   Labels{TTL: Duration(24 * time.Hour), MaxPending: 200_000, Window: 2000},
+		Labels:   defaultLabels(),
 		Discover: Discover{Enabled: true, Provisional: 1000},
 		Taps: Taps{
 			CloudEvents: CloudEvents{TTL: Duration(time.Minute), MaxPending: 10_000},

@@ -138,6 +138,12 @@ func (c *Config) resolve(dir string) {
 	abs(&c.InferenceLog.HashKeyFile)
 	abs(&c.InferenceLog.Encryption.RecipientsFile)
 	abs(&c.InferenceLog.Encryption.IdentityFile)
+	abs(&c.Labels.Store.Path)
+	abs(&c.Labels.Folder.Path)
+	abs(&c.Labels.Kafka.SASL.PasswordFile)
+	if t := c.Labels.Kafka.TLS; t != nil {
+		t.SetDirectory(dir)
+	}
 	if t := c.Taps.Kafka.TLS; t != nil {
 		t.SetDirectory(dir)
 	}

@@ -13,7 +13,7 @@ import (
 func structTypes() []reflect.Type {
 	return []reflect.Type{
 		reflect.TypeFor[Config](), reflect.TypeFor[Sampling](), reflect.TypeFor[Queue](), reflect.TypeFor[Budget](), reflect.TypeFor[Evaluation](),
-		reflect.TypeFor[Runtime](), reflect.TypeFor[Labels](), reflect.TypeFor[Discover](), reflect.TypeFor[Model](),
+		reflect.TypeFor[Runtime](), reflect.TypeFor[Labels](), reflect.TypeFor[LabelStore](), reflect.TypeFor[LabelKafka](), reflect.TypeFor[LabelFolder](), reflect.TypeFor[Slice](), reflect.TypeFor[Discover](), reflect.TypeFor[Model](),
 		reflect.TypeFor[Reference](), reflect.TypeFor[Output](), reflect.TypeFor[Shadow](), reflect.TypeFor[Provider](), reflect.TypeFor[Padding](), reflect.TypeFor[Identity](),
 		reflect.TypeFor[Taps](), reflect.TypeFor[GRPC](), reflect.TypeFor[Mirror](), reflect.TypeFor[CloudEvents](),
 		reflect.TypeFor[Kafka](), reflect.TypeFor[SASL](), reflect.TypeFor[File](), reflect.TypeFor[Body](),
@@ -54,9 +54,7 @@ func (c *Config) faults() []*Error {
 	c.checkEvaluation(k)
 	c.checkRegistry(k)
 	c.InferenceLog.check(k)
-	k.duration("labels.ttl", c.Labels.TTL, Duration(time.Second))
-	k.positive("labels.max_pending", c.Labels.MaxPending)
-	k.that(c.Labels.Window >= 30, "labels.window", "write at least 30", "is %d, too few for an interval", c.Labels.Window)
+	c.checkLabels(k)
 	k.that(c.Discover.Provisional >= 200, "discover.provisional_records", "write at least 200", "is %d, too few for a reference", c.Discover.Provisional)
 	seen := map[string]int{}
 	for i := range c.Models {
@@ -140,6 +138,9 @@ func (m *Model) check(k *checker, at string) {
 		k.that(m.Identity.Interval > 0, at+".identity.interval", "write how often the primary is probed, such as 1m", "is 0, and a trigger set is given")
 	}
 	m.Body.check(k, at+".body")
+	for i := range m.Slices {
+		m.Slices[i].check(k, fmt.Sprintf("%s.slices[%d]", at, i))
+	}
 	names := map[string]bool{}
 	for i := range m.Shadows {
 		s := &m.Shadows[i]

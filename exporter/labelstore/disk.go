@@ -42,7 +42,7 @@ type DiskSettings struct {
 // Disk is a Store in a folder.
 type Disk struct {
 	s    DiskSettings
-	lock io.Closer
+	lock io.Closer // nil until it is ours
 
 	mu       sync.RWMutex // over what follows; Commit is serial
 	db       *pebble.DB
@@ -63,26 +63,34 @@ type Disk struct {
 	resets     atomic.Uint64
 }
 
-// OpenDisk opens the store in a folder. A folder that another process uses is
-// an error; one that is corrupt is put aside and a new one begun. A disk that
-// does not write leaves a store that is down, and no error: see Reopen.
-func OpenDisk(s DiskSettings) (*Disk, error) {
+// OpenDisk opens the store in a folder. A folder that is corrupt is put aside
+// and a new one begun. Where it cannot be opened (another process uses it, the
+// disk does not write) the store is down, says why, and Reopen tries again.
+func OpenDisk(s DiskSettings) *Disk {
 	if s.Logger == nil {
 		s.Logger = slog.New(slog.DiscardHandler)
 	}
-	if err := os.MkdirAll(s.Path, 0o700); err != nil {
-		return nil, fmt.Errorf("label store: %w", err)
+	d := &Disk{s: s}
+	if err := d.Reopen(); err != nil {
+		s.Logger.Error("label store does not open; labels are refused until it does, and the models served as ever", "path", s.Path, "error", err)
 	}
-	lock, err := vfs.Default.Lock(filepath.Join(s.Path, lockFile))
+	return d
+}
+
+// acquire takes the folder's lock, unless it is held; d.mu is held.
+func (d *Disk) acquire() error {
+	if d.lock != nil {
+		return nil
+	}
+	if err := os.MkdirAll(d.s.Path, 0o700); err != nil {
+		return err
+	}
+	lock, err := vfs.Default.Lock(filepath.Join(d.s.Path, lockFile))
 	if err != nil {
-		return nil, fmt.Errorf("label store %s is in use by another process, or cannot be locked: %w", s.Path, err)
+		return fmt.Errorf("%s is in use by another process, or cannot be locked: %w", d.s.Path, err)
 	}
-	d := &Disk{s: s, lock: lock}
-	if err := d.Reopen(); err != nil && !errors.Is(err, ErrDown) {
-		_ = lock.Close() // nothing was opened
-		return nil, err
-	}
-	return d, nil
+	d.lock = lock
+	return nil
 }
 
 // Reopen opens a store that is down again, as it was when it went down: what
@@ -98,7 +106,10 @@ func (d *Disk) Reopen() error {
 		return nil
 	}
 	d.abandon()
-	err := d.open()
+	err := d.acquire()
+	if err == nil {
+		err = d.open()
+	}
 	if err != nil && pebble.IsCorruptionError(err) {
 		if err = d.aside(err); err == nil {
 			err = d.open()
@@ -277,5 +288,8 @@ func (d *Disk) Close() error {
 		d.abandon()
 	}
 	d.db = nil
-	return errors.Join(err, d.lock.Close())
+	if d.lock != nil {
+		err = errors.Join(err, d.lock.Close())
+	}
+	return err
 }

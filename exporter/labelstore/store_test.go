@@ -38,9 +38,9 @@ func value(t *testing.T, s Store, id string) string {
 
 func opened(t *testing.T, path string, c *clock) *Disk {
 	t.Helper()
-	d, err := OpenDisk(DiskSettings{Path: path, Limit: 64 << 20, Now: c.now})
-	if err != nil {
-		t.Fatal(err)
+	d := OpenDisk(DiskSettings{Path: path, Limit: 64 << 20, Now: c.now})
+	if st := d.Stats(); !st.Up {
+		t.Fatal(st.Err)
 	}
 	t.Cleanup(func() { _ = d.Close() })
 	return d
@@ -144,19 +144,16 @@ func TestRestoreHandsOverWhatTheCheckpointLacks(t *testing.T) {
 func TestDiskFull(t *testing.T) {
 	c, path := &clock{}, t.TempDir()
 	var full atomic.Bool
-	d, err := OpenDisk(DiskSettings{Path: path, Limit: 64 << 20, Now: c.now, fault: func() error {
+	d := OpenDisk(DiskSettings{Path: path, Limit: 64 << 20, Now: c.now, fault: func() error {
 		if full.Load() {
 			return errors.New("no space left on device")
 		}
 		return nil
 	}})
-	if err != nil {
-		t.Fatal(err)
-	}
 	defer d.Close()
 	commit(t, d, Batch{Puts: []Put{put("a", "1", true)}, Events: events("e1")})
 	full.Store(true)
-	err = d.Commit(Batch{Puts: []Put{put("b", "1", true)}, Events: events("e2")})
+	err := d.Commit(Batch{Puts: []Put{put("b", "1", true)}, Events: events("e2")})
 	if err == nil {
 		err = d.Sync()
 	}
@@ -218,11 +215,21 @@ func TestCorrupt(t *testing.T) {
 	}
 }
 
+// TestFolderInUse: as in a rolling update, the second waits for the first.
 func TestFolderInUse(t *testing.T) {
 	c, path := &clock{}, t.TempDir()
-	opened(t, path, c)
-	if _, err := OpenDisk(DiskSettings{Path: path, Limit: 64 << 20, Now: c.now}); err == nil {
-		t.Error("the folder is opened twice")
+	first := opened(t, path, c)
+	commit(t, first, Batch{Puts: []Put{put("a", "1", true)}})
+	second := OpenDisk(DiskSettings{Path: path, Limit: 64 << 20, Now: c.now})
+	defer second.Close()
+	if err := second.Commit(Batch{}); !errors.Is(err, ErrDown) || second.Stats().Up {
+		t.Error("the folder is opened twice:", err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Reopen(); err != nil || value(t, second, "a") != "1" {
+		t.Error("the second does not take over:", err)
 	}
 }
 
@@ -243,10 +250,7 @@ func TestBackupIsAStore(t *testing.T) {
 // TestBoundedOnDisk floods a store of 16 MiB with five times as much.
 func TestBoundedOnDisk(t *testing.T) {
 	c := &clock{}
-	d, err := OpenDisk(DiskSettings{Path: t.TempDir(), Limit: 16 << 20, Now: c.now})
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := OpenDisk(DiskSettings{Path: t.TempDir(), Limit: 16 << 20, Now: c.now})
 	defer d.Close()
 	v := make([]byte, 1000)
 	refused := 0
@@ -302,10 +306,7 @@ func TestConcurrentUse(t *testing.T) {
 func BenchmarkDisk(b *testing.B) {
 	for _, size := range []int{64, 1000} {
 		b.Run(fmt.Sprintf("batch=%d", size), func(b *testing.B) {
-			d, err := OpenDisk(DiskSettings{Path: b.TempDir(), Limit: 4 << 30, Now: time.Now})
-			if err != nil {
-				b.Fatal(err)
-			}
+			d := OpenDisk(DiskSettings{Path: b.TempDir(), Limit: 4 << 30, Now: time.Now})
 			defer d.Close()
 			v := make([]byte, 120)
 			n := 0

@@ -26,7 +26,7 @@ type row struct {
 func table() []row {
 	var rows []row
 	for _, group := range [][]row{
-		featureRows(), referenceRows(), predictionRows(), shadowRows(), performanceRows(), calibrationRows(), identityRows(), freshnessRows(), schemaRows(),
+		featureRows(), referenceRows(), predictionRows(), shadowRows(), performanceRows(), calibrationRows(), labelRows(), identityRows(), freshnessRows(), schemaRows(),
 	} {
 		rows = append(rows, group...)
 	}
@@ -45,6 +45,7 @@ func Families(s *result.Snapshot) []*dto.MetricFamily {
 		}
 	}
 	tapFamilies(b, s)
+	storeFamilies(b, s)
 	return b.done()
 }
 

@@ -69,7 +69,7 @@ func perf(samples func(*result.Performance, emit)) func(*result.Model, emit) {
 
 func performanceRows() []row {
 	return []row{
-		{"gnomon_labels_total", "Labels by what became of them: matched, orphan (no such prediction), late (beyond the time to live), duplicate, corrected.", counter, perf(func(p *result.Performance, e emit) {
+		{"gnomon_labels_total", "Labels by what became of them: matched, added (to an earlier one), corrected, duplicate, late (beyond the time to live), orphan (no such prediction).", counter, perf(func(p *result.Performance, e emit) {
 			for outcome, n := range p.Labels {
 				e(float64(n), "outcome", outcome)
 			}
@@ -81,7 +81,7 @@ func performanceRows() []row {
 		})},
 		{"gnomon_label_delay_seconds", "Median time from prediction to label over the window.", gauge, perf(func(p *result.Performance, e emit) { optional(e, p.DelayP50) })},
 		{"gnomon_label_coverage_ratio", "Share of the sampled predictions of the last time to live that have a label.", gauge, perf(func(p *result.Performance, e emit) { optional(e, p.Coverage) })},
-		{"gnomon_accuracy_ratio", "Accuracy over the labelled window.", gauge, perf(func(p *result.Performance, e emit) {
+		{"gnomon_accuracy_ratio", "Accuracy over the window of labelled predictions that are old enough to be judged.", gauge, perf(func(p *result.Performance, e emit) {
 			if p.Accuracy != nil {
 				e(p.Accuracy.Value)
 			}

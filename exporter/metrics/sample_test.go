@@ -33,7 +33,28 @@ func sample(features, bins int) *result.Snapshot {
 		ConfusionTotal:    result.Confusion{Labels: []string{"0", "1"}, Counts: [][]int64{{55, 5}, {5, 35}}},
 		CalibrationTotals: []result.CalibrationTotal{{Lower: 0, Upper: .5, Count: 10, Correct: 5, Confidence: 4}, {Lower: .5, Upper: 1, Count: 90, Correct: 85, Confidence: 80}},
 		Calibration:       &result.Calibration{ECEEqualWidth: ptr(.03), ECEEqualMass: ptr(.02), ECEDebiased: ptr(.01), Brier: ptr(.05), Bins: 15}}
+	late(m.Performance)
 	return &result.Snapshot{Time: at, Models: []result.Model{m}}
+}
+
+// late fills in what late labels say.
+func late(p *result.Performance) {
+	metric := func(v float64) result.Metric {
+		return result.Metric{Value: ptr(v), Lower: ptr(v - .1), Upper: ptr(v + .1), N: 100}
+	}
+	p.Predictions = 200
+	p.Uncorrected = &result.Interval{Value: .92, Lower: .8, Upper: .95, N: 100}
+	p.Windows = []result.Window{{Name: "2000", N: 100, Metrics: map[string]result.Metric{"accuracy": metric(.9), "precision": {Undefined: "no positive predictions"}}}}
+	p.Slices = []result.Window{{Name: "region=north", N: 40, Metrics: map[string]result.Metric{"accuracy": metric(.8), "mcc": metric(.5)}}}
+	p.Maturity = result.Maturity{AgeSeconds: 90, Completeness: .93, Known: true}
+	p.Delay = result.Delay{P90: ptr(60), Bins: []result.Count{{Name: "01 up to 1s", Count: 7}}}
+	p.CoverageByAge = []result.Coverage{{Age: "01 up to 1s", Predictions: 10, Labelled: 5, Ratio: ptr(.5)}, {Age: "02 1s to 10s"}}
+	p.LabelDrift = &result.LabelDrift{PSI: ptr(.2), PSIOfPredictions: ptr(.01), Drifted: true}
+	p.Annotators = &result.Annotators{Items: 40, FleissKappa: metric(.7), Agreement: metric(.85), Pairs: []result.Annotator{{First: "ann", Second: "bob", Items: 40, Kappa: metric(.7)}}}
+	p.Trust = &result.Trust{Reliability: ptr(.01), Resolution: ptr(.05), Uncertainty: ptr(.09), Overconfident: ptr(.02), Underconfident: ptr(.01), Temperature: ptr(1.3)}
+	f1, auc := metric(.8), metric(.9)
+	p.Estimate = &result.Estimate{Accuracy: metric(.88), F1: &f1, AUC: &auc, Error: ptr(-.02), Valid: true}
+	p.Store = &result.LabelStore{Kind: "disk", Up: true, Entries: 100, Bytes: 1 << 20, Limit: 1 << 30, Expired: 4}
 }
 
 func feature(name string, bins int) result.Feature {

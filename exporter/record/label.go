@@ -16,8 +16,8 @@ type Label struct {
 	Value *float64 `json:"value,omitempty"` // regression
 	// Classes are the truth of a multi-label classification; empty and not nil
 	// where none holds.
-	Classes []string `json:"classes,omitempty"`
-	Boxes   []Box    `json:"boxes,omitempty"`
+	Classes []string `json:"classes,omitzero"`
+	Boxes   []Box    `json:"boxes,omitzero"`
 	// Votes are what annotators said. Class is then what most of them said, the
 	// first of those that are level.
 	Votes []Vote `json:"votes,omitempty"`

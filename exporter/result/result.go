@@ -218,7 +218,7 @@ type Shadow struct {
 
 // Performance is what late labels say.
 type Performance struct {
-	Accuracy    *Interval    `json:"accuracy,omitempty"`
+	Accuracy    *Interval    `json:"accuracy,omitempty"`  // over the window by count, of predictions whose labels are complete enough
 	Undefined   string       `json:"undefined,omitempty"` // why there is no accuracy
 	Baseline    *float64     `json:"baseline_accuracy,omitempty"`
 	Coverage    *float64     `json:"coverage_ratio,omitempty"` // share of predictions labelled so far
@@ -228,7 +228,20 @@ type Performance struct {
 	Confusion   Confusion    `json:"confusion"`
 	Calibration *Calibration `json:"calibration,omitempty"`
 
+	Uncorrected   *Interval   `json:"accuracy_uncorrected,omitempty"` // of whatever was labelled last, fast labels first
+	Windows       []Window    `json:"windows"`
+	Slices        []Window    `json:"slices"`
+	Maturity      Maturity    `json:"maturity"`
+	Delay         Delay       `json:"delay"`
+	CoverageByAge []Coverage  `json:"coverage_by_age"`
+	LabelDrift    *LabelDrift `json:"label_drift,omitempty"`
+	Annotators    *Annotators `json:"annotators,omitempty"`
+	Trust         *Trust      `json:"trust,omitempty"`
+	Estimate      *Estimate   `json:"estimate,omitempty"`
+	Store         *LabelStore `json:"store,omitempty"`
+
 	// Since start, for counters that a fleet can add up.
+	Predictions       uint64             `json:"predictions"` // that wait or waited for a label
 	ConfusionTotal    Confusion          `json:"confusion_total"`
 	LabelClasses      map[string]uint64  `json:"label_classes"`
 	CalibrationTotals []CalibrationTotal `json:"calibration_totals"`

@@ -13,6 +13,7 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/config"
 	"github.com/gnomon-dev/gnomon/exporter/feature"
 	"github.com/gnomon-dev/gnomon/exporter/monitor/identity"
+	"github.com/gnomon-dev/gnomon/exporter/monitor/labels"
 	"github.com/gnomon-dev/gnomon/exporter/reference"
 	"github.com/gnomon-dev/gnomon/shadow"
 	"github.com/gnomon-dev/gnomon/shadow/compare"
@@ -132,6 +133,10 @@ func (l *Loader) baseline(ctx context.Context, spec *Spec, ref *reference.Refere
 		spec.SetBaseline(b)
 		return nil
 	}
+	b.Truth = map[string]int{}
+	for _, t := range ref.Labels {
+		b.Truth[spec.classNamed(t)]++
+	}
 	inputs := flat(ref)
 	if engine != nil {
 		inputs = engine.Model().Inputs
@@ -190,10 +195,7 @@ func (l *Loader) answers(ctx context.Context, spec *Spec, b *Baseline, engine sh
 				prediction = feature.Value{Text: class, IsText: true}
 				confidence = feature.Value{Number: p.Confidence, Missing: math.IsNaN(p.Confidence)}
 				if truth != nil {
-					b.Labelled++
-					if truth[i] == class {
-						b.Correct++
-					}
+					b.answer(spec, p, truth[i])
 				}
 			} else if err == nil {
 				prediction = feature.Value{Number: p.Value}
@@ -202,6 +204,21 @@ func (l *Loader) answers(ctx context.Context, spec *Spec, b *Baseline, engine sh
 		}
 	}
 	return nil
+}
+
+// answer notes the model's answer to a row whose truth is known.
+func (b *Baseline) answer(spec *Spec, p compare.Prediction, truth string) {
+	a := labels.Answer{Class: spec.ClassName(p.Class), Truth: spec.classNamed(truth), Confidence: p.Confidence}
+	if len(p.Probabilities) <= maxScores {
+		for _, v := range p.Probabilities {
+			a.Scores = append(a.Scores, float32(v))
+		}
+	}
+	b.Labelled++
+	if a.Class == a.Truth {
+		b.Correct++
+	}
+	b.Answers = append(b.Answers, a)
 }
 
 func read(spec *Spec, r shadow.Result) (compare.Prediction, error) {

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"log/slog"
 	"math"
 	"sync"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/gnomon-dev/gnomon/driftlib/verdict"
 	"github.com/gnomon-dev/gnomon/exporter/config"
 	"github.com/gnomon-dev/gnomon/exporter/feature"
+	"github.com/gnomon-dev/gnomon/exporter/labelstore"
 	"github.com/gnomon-dev/gnomon/exporter/monitor/agreement"
 	"github.com/gnomon-dev/gnomon/exporter/monitor/features"
 	"github.com/gnomon-dev/gnomon/exporter/monitor/labels"
@@ -46,6 +48,9 @@ type Settings struct {
 	Labels     config.Labels
 	Discover   config.Discover
 	Now        func() time.Time
+	// Store is where predictions wait for labels; in memory where nil.
+	Store  labelstore.Store
+	Logger *slog.Logger
 	// Misfit is told of each record whose inputs do not fit the features.
 	Misfit func()
 	// Fault is told when the inputs' schema is found at fault; nil: nobody.
@@ -64,7 +69,7 @@ func (s *Settings) runLength() float64 {
 func newModel(spec *Spec, version string, s Settings) *Model {
 	m := &Model{spec: spec, version: version, s: s}
 	m.judge = verdictwords.New(verdictwords.Settings{StaleAfter: time.Duration(s.Evaluation.StaleAfter), ErrorRatio: .05, MinErrors: 20})
-	m.labels = labels.New(labels.Settings{TTL: time.Duration(s.Labels.TTL), MaxPending: s.Labels.MaxPending, Window: s.Labels.Window, Classes: spec.Config.Output.Classes, Now: s.Now})
+	m.labels = labels.New(s.monitor(spec, version))
 	m.schema = schema.New(schema.Settings{Now: s.Now, Fault: s.Fault}, predictionFeature, confidenceFeature)
 	for range spec.Replay.Shadows {
 		m.agreements = append(m.agreements, agreement.New(agreement.Settings{Window: s.Evaluation.Window, Floor: defaultFloor, Detector: m.disagreement(defaultFloor)}))
@@ -102,7 +107,6 @@ func (m *Model) observe(list []*record.Observation) {
 		for i := range o.Shadows {
 			m.agreements[i].Observe(&o.Shadows[i])
 		}
-		m.label(o)
 	}
 	m.mu.Lock()
 	monitor, order := m.features, m.places()
@@ -179,21 +183,6 @@ func (m *Model) derived(o *record.Observation) []feature.Value {
 	return []feature.Value{{Text: m.spec.ClassName(p.Class), IsText: true}, confidence}
 }
 
-// label remembers the prediction for its label, which may have come with it.
-func (m *Model) label(o *record.Observation) {
-	if o.Primary == nil || o.Primary.Class < 0 {
-		return
-	}
-	m.labels.Predict(o.ID, m.spec.ClassName(o.Primary.Class), o.Primary.Confidence, o.Time)
-	if o.Label != nil {
-		class := o.Label.Class
-		if m.s.Text != nil {
-			class = m.s.Text(class)
-		}
-		m.labels.Label(o.ID, class, m.s.Now())
-	}
-}
-
 // adopt takes up the reference as soon as there is one.
 func (m *Model) adopt() {
 	b := m.spec.baseline.Load()
@@ -214,12 +203,7 @@ func (m *Model) adopt() {
 		return
 	}
 	m.features, m.order, m.learned = monitor, nil, nil
-	if b.Labelled >= 30 {
-		d, err := sequential.NewRate(b.Labelled-b.Correct, b.Labelled, sequential.Seed(m.spec.Config.Name+" accuracy"), 1)
-		if err == nil {
-			m.labels.SetBaseline(float64(b.Correct)/float64(b.Labelled), d, m.s.runLength()*float64(m.s.Evaluation.Replicas))
-		}
-	}
+	m.refer(b)
 	if b.Floor > 0 {
 		for _, a := range m.agreements {
 			a.SetFloor(b.Floor, m.disagreement(b.Floor))

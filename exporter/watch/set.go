@@ -2,6 +2,7 @@ package watch
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"strconv"
 	"sync"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/gnomon-dev/gnomon/exporter/config"
 	"github.com/gnomon-dev/gnomon/exporter/feature"
+	"github.com/gnomon-dev/gnomon/exporter/monitor/labels"
 	"github.com/gnomon-dev/gnomon/exporter/record"
 	"github.com/gnomon-dev/gnomon/exporter/replay"
 	"github.com/gnomon-dev/gnomon/exporter/result"
@@ -25,6 +27,9 @@ type Set struct {
 	specs  map[string]*Spec
 	models map[key]*Model
 	served map[string]*served // by name
+
+	joiner  *labels.Joiner
+	retired []*labels.Monitor // that the joiner need not keep
 }
 
 type key struct{ name, version string }
@@ -42,10 +47,15 @@ func NewSet(models []config.Model, s Settings, reasons []string, seen func(model
 	set := &Set{s: s, reasons: reasons, seen: seen, specs: map[string]*Spec{}, models: map[key]*Model{}, served: map[string]*served{}}
 	for _, m := range models {
 		spec := NewSpec(m, true, reasons)
+		var err error
+		if spec.Slicer, err = slicer(m, s.Labels.MaxSlices); err != nil {
+			spec.Fail(err.Error())
+		}
 		set.specs[m.Name] = spec
 		set.models[key{m.Name, m.Version}] = newModel(spec, m.Version, s)
 		seen(m.Name, m.Version)
 	}
+	set.joiner = set.newJoiner()
 	return set
 }
 
@@ -130,6 +140,7 @@ func (s *Set) model(name, version string) *Model {
 		m.mu.Lock()
 		m.version = version // read under either lock
 		m.mu.Unlock()
+		m.labels.Rename(version)
 		s.models[k] = m
 		return m
 	}
@@ -163,6 +174,7 @@ func (s *Set) retire(name string) bool {
 	if at.IsZero() {
 		return false
 	}
+	s.retired = append(s.retired, s.models[oldest].labels)
 	delete(s.models, oldest)
 	return true
 }
@@ -174,6 +186,8 @@ func (s *Set) Observe(list []record.Observation) {
 		k := key{list[i].Model, list[i].Version}
 		groups[k] = append(groups[k], &list[i])
 	}
+	var waiting []*labels.Prediction
+	var come []record.Label
 	for k, group := range groups {
 		s.mu.Lock()
 		m := s.model(k.name, k.version)
@@ -183,9 +197,18 @@ func (s *Set) Observe(list []record.Observation) {
 		s.mu.Unlock()
 		if m != nil {
 			m.observe(group)
+			p, l := m.predictions(group)
+			waiting, come = append(waiting, p...), append(come, l...)
 		}
 	}
+	s.joiner.Predict(waiting)
+	if len(come) > 0 {
+		s.joiner.Label(come)
+	}
 }
+
+// Labels keeps what waits for labels in order until ctx ends.
+func (s *Set) Labels(ctx context.Context) error { return s.joiner.Run(ctx, time.Second) }
 
 // serve notes which version answers; s.mu is held.
 func (s *Set) serve(k key) {
@@ -202,35 +225,9 @@ func (s *Set) serve(k key) {
 	}
 }
 
-// Accept joins a label to the model that knows its id; to the one that it
-// names where none does yet.
-func (s *Set) Accept(l record.Label) error {
-	s.mu.Lock()
-	var fits []*Model
-	for k, m := range s.models {
-		if l.Model == "" || l.Model == k.name {
-			fits = append(fits, m)
-		}
-	}
-	s.mu.Unlock()
-	at := s.s.Now()
-	if !l.Time.IsZero() && l.Time.Before(at) {
-		at = l.Time
-	}
-	for _, m := range fits {
-		if m.labels.Knows(l.ID) {
-			m.labels.Label(l.ID, l.Class, at)
-			return nil
-		}
-	}
-	for _, m := range fits { // none knows it yet: it waits at the one in use
-		if len(fits) == 1 || !m.untouched() {
-			m.labels.Label(l.ID, l.Class, at)
-			return nil
-		}
-	}
-	return nil
-}
+// Accept joins labels to the predictions that they belong to, of whatever
+// model, unless they name one. Of each that was not taken it returns why.
+func (s *Set) Accept(list []record.Label) []error { return s.joiner.Label(list) }
 
 // Tick tells every detector that a unit of time has passed.
 func (s *Set) Tick() {
@@ -256,8 +253,19 @@ func (s *Set) list() []*Model {
 func (s *Set) Evaluate(now time.Time, requests func(model string) result.Requests) ([]result.Model, []result.Event) {
 	out := []result.Model{}
 	var events []result.Event
+	s.mu.Lock()
+	retired := s.retired
+	s.retired = nil
+	s.mu.Unlock()
+	for _, m := range retired {
+		s.joiner.Forget(m)
+	}
+	store := s.joiner.Stats()
 	for _, m := range s.list() {
 		r, ev := m.evaluate(now, requests(m.spec.Config.Name))
+		if r.Performance != nil {
+			r.Performance.Store = &store
+		}
 		s.mu.Lock()
 		if was := s.served[r.Name]; was != nil {
 			r.Changes += was.changes

@@ -14,7 +14,9 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/config"
 	"github.com/gnomon-dev/gnomon/exporter/feature"
 	"github.com/gnomon-dev/gnomon/exporter/monitor/identity"
+	"github.com/gnomon-dev/gnomon/exporter/monitor/labels"
 	"github.com/gnomon-dev/gnomon/exporter/replay"
+	"github.com/gnomon-dev/gnomon/exporter/slice"
 	"github.com/gnomon-dev/gnomon/shadow/compare"
 )
 
@@ -31,7 +33,8 @@ type Spec struct {
 	Replay   *replay.Model
 	Reader   *compare.Reader
 	Restarts []*restarts // by shadow
-	Origins  []*origin   // by shadow
+	Slicer   *slice.Slicer
+	Origins  []*origin // by shadow
 
 	baseline atomic.Pointer[Baseline]
 	prober   atomic.Pointer[identity.Prober]
@@ -49,6 +52,10 @@ type Baseline struct {
 	Loaded      time.Time
 	// Correct of Labelled reference rows are answered right by the shadow.
 	Correct, Labelled int
+	// Answers are those of the reference rows whose truth is known.
+	Answers []labels.Answer
+	// Truth counts the reference's labels by class.
+	Truth map[string]int
 	// Floor is the share of disagreements that two correct runs may have.
 	Floor float64
 }

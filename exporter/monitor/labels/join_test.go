@@ -1,87 +1,375 @@
 package labels
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/gnomon-dev/gnomon/exporter/labelstore"
+	"github.com/gnomon-dev/gnomon/exporter/record"
+	"github.com/gnomon-dev/gnomon/exporter/result"
 )
 
-func at(s int) time.Time { return time.Unix(int64(s), 0) }
+// world is a joiner with one monitor a model and version, and a clock.
+type world struct {
+	t        *testing.T
+	now      time.Time
+	store    labelstore.Store
+	joiner   *Joiner
+	mu       sync.Mutex
+	monitors map[string]*Monitor
+	settings Settings
+}
 
-func TestJoinOutcomes(t *testing.T) {
-	j := newJoiner(time.Hour, 10)
-	j.predict(&prediction{id: "a", time: at(0), class: 1})
-	p, got, wait := j.label("a", 1, at(1))
-	if p == nil || got != Matched || wait {
-		t.Fatalf("first label: %v %v %v", p, got, wait)
+func newWorld(t *testing.T, store func(now func() time.Time) labelstore.Store) *world {
+	w := &world{t: t, now: time.Unix(1_800_000_000, 0), monitors: map[string]*Monitor{},
+		settings: Settings{TTL: 24 * time.Hour, Window: 2000, Keep: 20_000, Complete: .9, Slices: 10, Class: func(i int) string { return fmt.Sprint(i) }}}
+	w.settings.Now = w.clock
+	if store == nil {
+		store = func(now func() time.Time) labelstore.Store { return labelstore.NewMemory(100_000, 64<<20, now) }
 	}
-	p.labelled, p.actual = true, 1
-	if _, got, _ := j.label("a", 1, at(2)); got != Duplicate {
-		t.Errorf("the same again: %v", got)
+	w.store = store(w.clock)
+	w.open()
+	return w
+}
+
+func (w *world) clock() time.Time { return w.now }
+
+func (w *world) open() {
+	w.joiner = NewJoiner(JoinSettings{Store: w.store, TTL: w.settings.TTL, Monitor: w.monitor, Stranger: func(m string) (string, string) {
+		if m == "" {
+			return "m", "1"
+		}
+		return m, "1"
+	}, Checkpoint: time.Minute, Now: w.clock})
+}
+
+func (w *world) monitor(model, version string) *Monitor {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	k := model + "/" + version
+	if w.monitors[k] == nil {
+		s := w.settings
+		s.Model, s.Version = model, version
+		w.monitors[k] = New(s)
 	}
-	if _, got, _ := j.label("a", 2, at(2)); got != Corrected {
-		t.Errorf("another class: %v", got)
+	return w.monitors[k]
+}
+
+func (w *world) predict(id, class string) *Prediction {
+	p := &Prediction{ID: id, Model: "m", Version: "1", Time: w.now, Class: class, Value: math.NaN(), Confidence: .9}
+	w.joiner.Predict([]*Prediction{p})
+	return p
+}
+
+func (w *world) label(l record.Label) {
+	w.t.Helper()
+	for _, err := range w.joiner.Label([]record.Label{l}) {
+		if err != nil {
+			w.t.Fatal(err)
+		}
 	}
-	if _, got, _ := j.label("a", 2, at(3601)); got != Late {
-		t.Errorf("after the time to live: %v", got)
+}
+
+func (w *world) result() *result.Performance { return w.monitor("m", "1").Evaluate() }
+
+// counts is how many labels had each outcome, of those that had any.
+func (w *world) counts() string {
+	out := ""
+	p := w.result()
+	for _, o := range Outcomes() {
+		if n := p.Labels[string(o)]; n > 0 {
+			out += fmt.Sprintf("%s %d ", o, n)
+		}
+	}
+	return out
+}
+
+func number(v float64) *float64 { return &v }
+
+func TestOutcomes(t *testing.T) {
+	w := newWorld(t, nil)
+	w.predict("a", "1")
+	w.predict("b", "1")
+	w.now = w.now.Add(time.Second)
+	for _, step := range []struct {
+		label record.Label
+		want  string
+	}{
+		{record.Label{ID: "a", Class: "1"}, "matched 1 "},
+		{record.Label{ID: "a", Class: "1"}, "matched 1 duplicate 1 "},
+		{record.Label{ID: "a", Class: "2"}, "matched 1 corrected 1 duplicate 1 "},
+		{record.Label{ID: "a", KPI: map[string]float64{"revenue": 3}}, "matched 1 added 1 corrected 1 duplicate 1 "},
+		{record.Label{ID: "a", KPI: map[string]float64{"revenue": 3}}, "matched 1 added 1 corrected 1 duplicate 2 "},
+		{record.Label{ID: "b", Class: "1", Time: w.now.Add(25 * time.Hour)}, "matched 2 added 1 corrected 1 duplicate 2 "}, // times in the future are now
+		{record.Label{ID: "unknown", Class: "1"}, "matched 2 added 1 corrected 1 duplicate 2 "},
+		{record.Label{ID: "unknown", Class: "1"}, "matched 2 added 1 corrected 1 duplicate 3 "},
+	} {
+		w.label(step.label)
+		if got := w.counts(); got != step.want {
+			t.Errorf("after %+v: %q, want %q", step.label, got, step.want)
+		}
+	}
+	w.now = w.now.Add(time.Minute)
+	w.joiner.Maintain()
+	if got, want := w.counts(), "matched 2 added 1 corrected 1 duplicate 3 orphan 1 "; got != want {
+		t.Errorf("after a minute: %q, want %q", got, want)
+	}
+	w.now = w.now.Add(24 * time.Hour)
+	w.label(record.Label{ID: "a", Class: "1"})
+	if got, want := w.counts(), "matched 2 added 1 corrected 1 duplicate 3 late 1 orphan 1 "; got != want {
+		t.Errorf("after the time to live: %q, want %q", got, want)
 	}
 }
 
 func TestLabelBeforePrediction(t *testing.T) {
-	j := newJoiner(time.Hour, 10)
-	if _, _, wait := j.label("b", 3, at(0)); !wait {
-		t.Fatal("does not wait")
-	}
-	if n := j.expire(at(59)); n != 0 {
-		t.Errorf("%d orphans too early", n)
-	}
-	e, ok := j.predict(&prediction{id: "b", time: at(1)})
-	if !ok || e.class != 3 {
-		t.Errorf("early label lost: %v %v", e, ok)
-	}
-	j.label("c", 1, at(2))
-	if n := j.expire(at(62)); n != 1 {
-		t.Errorf("orphans = %d, want 1", n)
+	w := newWorld(t, nil)
+	w.label(record.Label{ID: "a", Class: "7"})
+	w.now = w.now.Add(59 * time.Second)
+	w.joiner.Maintain()
+	w.predict("a", "7")
+	if got := w.counts(); got != "matched 1 " {
+		t.Errorf("%q", got)
 	}
 }
 
-func TestJoinIsBounded(t *testing.T) {
-	j := newJoiner(time.Hour, 100)
-	for i := range 10_000 {
-		j.predict(&prediction{id: fmt.Sprint("p", i), time: at(i)})
-		j.label(fmt.Sprint("unknown", i), 0, at(i))
-		j.expire(at(i))
+// TestOneRequestManyModels: a label without a model is the truth for every
+// model that has answered the request.
+func TestOneRequestManyModels(t *testing.T) {
+	w := newWorld(t, nil)
+	for _, version := range []string{"1", "2"} {
+		w.joiner.Predict([]*Prediction{{ID: "a", Model: "m", Version: version, Time: w.now, Class: version, Value: math.NaN(), Confidence: math.NaN()}})
 	}
-	if len(j.byID) > 100 || len(j.order)-j.head > 100 || len(j.order) > 4096 {
-		t.Errorf("predictions kept: %d by id, %d queued in %d", len(j.byID), len(j.order)-j.head, len(j.order))
-	}
-	if len(j.early) > 100 || len(j.earlyOrder) > 4096 {
-		t.Errorf("early labels kept: %d in %d", len(j.early), len(j.earlyOrder))
-	}
-}
-
-func TestRepeatedIDKeepsTheNewer(t *testing.T) {
-	j := newJoiner(time.Hour, 2)
-	j.predict(&prediction{id: "x", time: at(0), class: 1})
-	j.predict(&prediction{id: "x", time: at(1), class: 2})
-	j.predict(&prediction{id: "y", time: at(2)})
-	j.predict(&prediction{id: "z", time: at(3)}) // evicts both x in turn
-	if p := j.byID["x"]; p != nil {
-		t.Errorf("x is still there: %+v", p)
+	w.joiner.Predict([]*Prediction{{ID: "a", Model: "other", Version: "1", Time: w.now, Class: "x", Value: math.NaN(), Confidence: math.NaN()}})
+	w.label(record.Label{ID: "a", Class: "1"})
+	w.label(record.Label{ID: "a", Class: "2", Model: "other"})
+	for k, want := range map[string]string{"m/1": "matched 1", "m/2": "matched 1", "other/1": "corrected 1 matched 1"} {
+		p := w.monitors[k].Evaluate()
+		got := ""
+		for _, o := range []Outcome{Corrected, Matched} {
+			if n := p.Labels[string(o)]; n > 0 {
+				got += fmt.Sprintf(" %s %d", o, n)
+			}
+		}
+		if got != " "+want {
+			t.Errorf("%s: %q, want %q", k, got, want)
+		}
 	}
 }
 
-func TestWindowCorrection(t *testing.T) {
-	w := newWindow(3)
-	first := w.add(outcome{actual: 0})
-	second := w.add(outcome{actual: 0})
-	w.add(outcome{})
-	w.add(outcome{}) // pushes the first out
-	w.correct(first, 9)
-	w.correct(second, 7)
-	var sum int
-	w.each(func(o *outcome) { sum += o.actual })
-	if sum != 7 {
-		t.Errorf("sum of classes = %d, want 7: only the second is inside", sum)
+// TestCorrectionChangesTheWindow, and not what was counted since start.
+func TestCorrectionChangesTheWindow(t *testing.T) {
+	w := newWorld(t, nil)
+	for i := range 40 {
+		w.predict(fmt.Sprint(i), "1")
+		w.label(record.Label{ID: fmt.Sprint(i), Class: "0"})
+	}
+	for i := range 30 {
+		w.label(record.Label{ID: fmt.Sprint(i), Class: "1"})
+	}
+	p := w.result()
+	if p.Accuracy == nil || p.Accuracy.Value != .75 {
+		t.Errorf("accuracy %+v, want 0.75", p.Accuracy)
+	}
+	if p.LabelClasses["0"] != 40 || p.LabelClasses["1"] != 0 {
+		t.Errorf("counters go back: %v", p.LabelClasses)
+	}
+}
+
+// TestRepeatedPrediction: what Kafka reads twice counts once; an id that the
+// client uses again is another prediction.
+func TestRepeatedPrediction(t *testing.T) {
+	w := newWorld(t, nil)
+	p := w.predict("a", "1")
+	again := *p
+	w.joiner.Predict([]*Prediction{&again})
+	if n := w.result().Predictions; n != 1 {
+		t.Errorf("%d predictions, want 1", n)
+	}
+	w.label(record.Label{ID: "a", Class: "1"})
+	w.now = w.now.Add(time.Second)
+	w.predict("a", "2")
+	w.label(record.Label{ID: "a", Class: "2"})
+	if got := w.counts(); got != "matched 2 " || w.result().Predictions != 2 {
+		t.Errorf("%q of %d predictions", got, w.result().Predictions)
+	}
+}
+
+// TestRestart: everything that was acknowledged is there again, the same to
+// the last digit, from a checkpoint and the log behind it.
+func TestRestart(t *testing.T) {
+	path := t.TempDir()
+	open := func(now func() time.Time) labelstore.Store {
+		return labelstore.OpenDisk(labelstore.DiskSettings{Path: path, Limit: 64 << 20, Now: now})
+	}
+	w := newWorld(t, open)
+	step := func(i int) {
+		id := fmt.Sprint("r", i)
+		w.predict(id, fmt.Sprint(i%3))
+		w.now = w.now.Add(100 * time.Millisecond)
+		switch {
+		case i%5 == 0: // not labelled
+		case i%7 == 0:
+			w.label(record.Label{ID: id, Votes: []record.Vote{{Annotator: "a", Class: "1"}, {Annotator: "b", Class: "2"}}, Class: "1"})
+		default:
+			w.label(record.Label{ID: id, Class: fmt.Sprint(i % 4), Weight: number(2), KPI: map[string]float64{"revenue": float64(i)}})
+		}
+		if i%11 == 0 {
+			w.label(record.Label{ID: id, Class: "0"})
+			w.label(record.Label{ID: "stranger" + id, Class: "0"})
+		}
+	}
+	for i := range 300 {
+		step(i)
+	}
+	w.now = w.now.Add(time.Minute)
+	w.joiner.Maintain() // a checkpoint
+	for i := range 200 {
+		step(300 + i)
+	}
+	text := func() string {
+		b, err := json.Marshal(w.result())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	before := text()
+	if err := w.store.Close(); err != nil { // without a last checkpoint, as a kill
+		t.Fatal(err)
+	}
+	w.monitors = map[string]*Monitor{}
+	w.store = open(w.clock)
+	defer w.store.Close()
+	w.open()
+	if after := text(); after != before {
+		t.Errorf("after the restart\n%s\nbefore\n%s", after, before)
+	}
+	was := w.counts()
+	w.label(record.Label{ID: "r301", Class: fmt.Sprint(301 % 4), Weight: number(2), KPI: map[string]float64{"revenue": 301}})
+	if now := w.counts(); now == was || w.result().Labels["duplicate"] == 0 {
+		t.Errorf("a label sent again is no duplicate: %s, before %s", now, was)
+	}
+}
+
+// TestStoreDown: labels are refused while the store cannot write, and nothing
+// counts twice when they are sent again.
+func TestStoreDown(t *testing.T) {
+	f := &failing{}
+	w := newWorld(t, func(now func() time.Time) labelstore.Store {
+		f.Store = labelstore.OpenDisk(labelstore.DiskSettings{Path: t.TempDir(), Limit: 64 << 20, Now: now})
+		return f
+	})
+	defer f.Close()
+	w.predict("a", "1")
+	w.predict("b", "1")
+	w.label(record.Label{ID: "a", Class: "1"})
+	f.down = true
+	if errs := w.joiner.Label([]record.Label{{ID: "b", Class: "1"}}); !errors.Is(errs[0], labelstore.ErrDown) {
+		t.Fatal(errs)
+	}
+	w.predict("c", "1")
+	if got := w.joiner.Stats().Dropped; got != 1 {
+		t.Errorf("%d predictions dropped, want 1", got)
+	}
+	f.down, f.noSync = false, true
+	if errs := w.joiner.Label([]record.Label{{ID: "b", Class: "1"}}); errs[0] == nil {
+		t.Fatal("acknowledged and not on the disk")
+	}
+	f.noSync = false
+	w.joiner.Maintain() // reads what the disk has
+	w.label(record.Label{ID: "b", Class: "1"})
+	if n := w.result().Labels["matched"]; n != 2 {
+		t.Errorf("%s", w.counts())
+	}
+}
+
+// failing is a store whose disk does not write.
+type failing struct {
+	labelstore.Store
+	down, noSync bool
+}
+
+func (f *failing) Commit(b labelstore.Batch) error {
+	if f.down {
+		return labelstore.ErrDown
+	}
+	return f.Store.Commit(b)
+}
+
+func (f *failing) Sync() error {
+	if f.noSync {
+		return labelstore.ErrDown
+	}
+	return f.Store.Sync()
+}
+
+func FuzzCodec(f *testing.F) {
+	p := &Prediction{ID: "a", Model: "m", Version: "1", Time: time.Unix(5, 6), Class: "c", Classes: []string{}, Value: math.NaN(), Confidence: .5, Scores: []float32{.5, .5}, Slices: []string{"x=y"},
+		label: &record.Label{ID: "a", Class: "c"}, seq: 7, logged: true}
+	f.Add(encodeEntry([]*Prediction{p}), true)
+	f.Add(encodeEvent(&event{kind: changed, prediction: p, was: p.label, label: *p.label, model: "m", n: 3, at: time.Unix(1, 2)}), false)
+	f.Fuzz(func(t *testing.T, b []byte, entry bool) {
+		if entry {
+			list, err := decodeEntry(b)
+			if err != nil || list == nil {
+				return
+			}
+			again, err := decodeEntry(encodeEntry(list))
+			if err != nil || len(again) != len(list) {
+				t.Fatalf("%d predictions, then %d: %v", len(list), len(again), err)
+			}
+			return
+		}
+		e, err := decodeEvent(b)
+		if err != nil {
+			return
+		}
+		if again, err := decodeEvent(encodeEvent(e)); err != nil || again.kind != e.kind || again.n != e.n {
+			t.Fatalf("%+v, then %+v: %v", e, again, err)
+		}
+	})
+}
+
+func BenchmarkJoin(b *testing.B) {
+	for name, open := range map[string]func(b *testing.B) labelstore.Store{
+		"memory": func(*testing.B) labelstore.Store { return labelstore.NewMemory(1_000_000, 1<<30, time.Now) },
+		"disk": func(b *testing.B) labelstore.Store {
+			return labelstore.OpenDisk(labelstore.DiskSettings{Path: b.TempDir(), Limit: 8 << 30, Now: time.Now})
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			m := New(Settings{Model: "m", Version: "1", TTL: 24 * time.Hour, Window: 2000, Keep: 20_000, Complete: .9, Class: func(i int) string { return fmt.Sprint(i) }, Now: time.Now})
+			store := open(b)
+			defer store.Close()
+			j := NewJoiner(JoinSettings{Store: store, TTL: 24 * time.Hour, Monitor: func(string, string) *Monitor { return m }, Stranger: func(string) (string, string) { return "m", "1" }, Now: time.Now})
+			n := 0
+			for b.Loop() { // 1,000 predictions in batches of 64, and their labels in one body
+				var list []record.Label
+				var batch []*Prediction
+				for range 1000 {
+					id := fmt.Sprintf("request-%09d", n)
+					n++
+					batch = append(batch, &Prediction{ID: id, Model: "m", Version: "1", Time: time.Now(), Class: "1", Value: math.NaN(), Confidence: .9, Scores: []float32{.1, .9}})
+					if len(batch) == 64 {
+						j.Predict(batch)
+						batch = nil
+					}
+					list = append(list, record.Label{ID: id, Class: "1"})
+				}
+				j.Predict(batch)
+				if errs := j.Label(list); errs[0] != nil {
+					b.Fatal(errs[0])
+				}
+			}
+			b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "pairs/s")
+			if got := m.Evaluate().Labels["matched"]; got != uint64(n) {
+				b.Fatalf("%d of %d matched", got, n)
+			}
+		})
 	}
 }
