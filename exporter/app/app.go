@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gnomon-dev/gnomon/exporter/config"
+	"github.com/gnomon-dev/gnomon/exporter/device"
 	"github.com/gnomon-dev/gnomon/exporter/evaluate"
 	"github.com/gnomon-dev/gnomon/exporter/governor"
 	"github.com/gnomon-dev/gnomon/exporter/history"
@@ -19,6 +20,7 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/metrics"
 	"github.com/gnomon-dev/gnomon/exporter/pipeline"
 	"github.com/gnomon-dev/gnomon/exporter/queue"
+	"github.com/gnomon-dev/gnomon/exporter/record"
 	"github.com/gnomon-dev/gnomon/exporter/redact"
 	"github.com/gnomon-dev/gnomon/exporter/replay"
 	"github.com/gnomon-dev/gnomon/exporter/result"
@@ -64,6 +66,7 @@ type App struct {
 	traffic   *traffic.Traffic
 	labels    *labelDoors
 	machine   *machine
+	registry  *prometheus.Registry
 	governor  *governor.Governor
 	redactor  *redact.Redactor
 	log       *inferencelog.Log // nil: off
@@ -83,8 +86,8 @@ func New(s Settings) (*App, error) {
 		return nil, fmt.Errorf("upstream: %w", err)
 	}
 	registry := newRegistry(s.Build)
-	a := &App{s: s, upstream: upstream, ready: &web.Ready{}}
-	a.traffic = newTraffic(c, registry, s.Now)
+	a := &App{s: s, upstream: upstream, ready: &web.Ready{}, registry: registry}
+	a.traffic = newTraffic(c, registry, s.Now, func(d record.Done, version string) { a.machine.done(d, version) })
 	if a.machine, err = newMachine(s, registry, a.traffic); err != nil {
 		return nil, err
 	}
@@ -192,10 +195,14 @@ func newModels(c *config.Config, s Settings, t *traffic.Traffic, waiting *labels
 
 // monitors is everything that observations go to.
 func (a *App) monitors() pipeline.Monitor {
-	if a.log == nil {
-		return a.models
+	list := monitors{a.models}
+	if a.log != nil {
+		list = append(list, a.log)
 	}
-	return monitors{a.models, a.log}
+	if c := a.s.Config; c.Device.Enabled {
+		list = append(list, device.New(c.Device, c.Evaluation.MaxModels, a.registry))
+	}
+	return list
 }
 
 // mappings are those of models whose bodies follow no protocol.

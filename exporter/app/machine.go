@@ -3,10 +3,14 @@ package app
 import (
 	"context"
 	"math"
+	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/gnomon-dev/gnomon/exporter/capacity"
+	"github.com/gnomon-dev/gnomon/exporter/coldstart"
 	"github.com/gnomon-dev/gnomon/exporter/cost"
 	"github.com/gnomon-dev/gnomon/exporter/gpu"
 	"github.com/gnomon-dev/gnomon/exporter/memory"
@@ -23,6 +27,9 @@ type machine struct {
 	meter  *cost.Meter     // nil without prices
 	gpus   *gpu.Supervisor // nil where off
 	every  time.Duration   // of the meter
+
+	capacity *capacity.Estimator
+	cold     *coldstart.Watcher // nil where off
 
 	mu      sync.Mutex
 	shadows map[*watched]bool
@@ -45,7 +52,40 @@ func newMachine(s Settings, registry *prometheus.Registry, t *traffic.Traffic) (
 	if c.Cost.Enabled() {
 		m.meter = cost.New(cost.Settings{Config: c.Cost, Usage: usage(t), Machine: m.used, Now: now, Registerer: registry, MaxModels: c.Evaluation.MaxModels})
 	}
+	m.capacity = capacity.New(capacity.Settings{Totals: totals(t), Slots: c.Capacity.Slots, Target: c.Capacity.Target, Window: time.Duration(c.Capacity.Window), Now: now, Registerer: registry})
+	if c.ColdStart.Interval > 0 {
+		m.cold = newColdStart(s, registry, m.memory)
+	}
 	return m, nil
+}
+
+func newColdStart(s Settings, registry *prometheus.Registry, w *memory.Watcher) *coldstart.Watcher {
+	c := s.Config
+	settings := coldstart.Settings{Triton: c.ColdStart.TritonMetrics, Interval: time.Duration(c.ColdStart.Interval), Client: &http.Client{}, MaxModels: c.Evaluation.MaxModels, Now: s.Now, Registerer: registry}
+	if c.Upstream != "" {
+		settings.ReadyURL = strings.TrimSuffix(c.Upstream, "/") + "/v2/health/ready"
+	}
+	if w != nil {
+		settings.Started = w.Began
+	}
+	return coldstart.New(settings)
+}
+
+// done is told of every request.
+func (m *machine) done(d record.Done, version string) {
+	if m.cold != nil && d.Outcome == record.Success {
+		m.cold.Request(d.Model, version, d.Latency)
+	}
+}
+
+// totals is the requests of all models, for capacity.
+func totals(t *traffic.Traffic) func() (requests, seconds float64) {
+	return func() (requests, seconds float64) {
+		for _, u := range t.Usage() {
+			requests, seconds = requests+float64(u.Requests), seconds+u.Seconds
+		}
+		return requests, seconds
+	}
 }
 
 // run starts what ticks by itself.
@@ -58,6 +98,10 @@ func (m *machine) run(ctx context.Context, g *errgroup.Group) {
 	}
 	if m.meter != nil {
 		g.Go(func() error { return every(ctx, m.every, m.meter.Tick) })
+	}
+	g.Go(func() error { return every(ctx, m.every, m.capacity.Tick) })
+	if m.cold != nil {
+		g.Go(func() error { return m.cold.Run(ctx) })
 	}
 }
 

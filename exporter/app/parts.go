@@ -38,8 +38,8 @@ const (
 	kindMisfit      = "features_do_not_fit"
 )
 
-func newTraffic(c *config.Config, registry *prometheus.Registry, now func() time.Time) *traffic.Traffic {
-	return traffic.New(traffic.Settings{Registerer: registry, Now: now, Span: time.Duration(c.Evaluation.RecentSpan), MaxModels: c.Evaluation.MaxModels,
+func newTraffic(c *config.Config, registry *prometheus.Registry, now func() time.Time, done func(record.Done, string)) *traffic.Traffic {
+	return traffic.New(traffic.Settings{Done: done, Registerer: registry, Now: now, Span: time.Duration(c.Evaluation.RecentSpan), MaxModels: c.Evaluation.MaxModels,
 		Reasons: append(tap.DropReasons(), dropQueueFull, dropUndecodable), Kinds: append(oip.Kinds(), kindMisfit)})
 }
 

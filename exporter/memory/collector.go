@@ -226,3 +226,14 @@ func (w *Watcher) State(name string) State {
 	defer w.mu.Unlock()
 	return *w.states[name]
 }
+
+// Began is when the model server's process started, looked up now; zero where
+// it is not known.
+func (w *Watcher) Began() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if pids := w.finder.Processes(); len(pids) > 0 {
+		return w.s.System.Began(pids[0])
+	}
+	return time.Time{}
+}

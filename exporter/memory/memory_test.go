@@ -156,6 +156,9 @@ func TestRealMachine(t *testing.T) {
 	if err != nil || p.Resident < 1<<20 || p.Parent != os.Getppid() {
 		t.Errorf("%+v, %v", p, err)
 	}
+	if ago := time.Since((System{"/"}).Began(os.Getpid())); ago < -2*time.Second || ago > time.Hour {
+		t.Errorf("this process started %v ago", ago)
+	}
 }
 
 func TestTheilSen(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 func ignoreEOF(err error) error {
@@ -223,4 +224,23 @@ func (s System) Sum(pids []int) (sum Process) {
 		}
 	}
 	return sum
+}
+
+// Booted is when the machine started; zero where it is not known.
+func (s System) Booted() time.Time {
+	seconds := table(s.path("proc/stat"))["btime"]
+	if seconds == 0 {
+		return time.Time{}
+	}
+	return time.Unix(int64(seconds), 0)
+}
+
+// Began is when a process started; zero where it is not known.
+func (s System) Began(pid int) time.Time {
+	p, err := s.Process(pid)
+	booted := s.Booted()
+	if err != nil || booted.IsZero() {
+		return time.Time{}
+	}
+	return booted.Add(time.Duration(p.Started) * time.Second / ticksPerSecond)
 }

@@ -27,6 +27,7 @@ type Traffic struct {
 	dropped   map[string]prometheus.Counter
 	anomalies map[string]prometheus.Counter
 
+	done  func(record.Done, string)
 	now   func() time.Time
 	start time.Time
 	span  time.Duration
@@ -44,6 +45,8 @@ type Settings struct {
 	MaxModels  int
 	Reasons    []string // of drops
 	Kinds      []string // of payload anomalies
+	// Done, where given, is told of every request that ended. It must not block.
+	Done func(record.Done, string)
 }
 
 // model is one model's series, looked up once.
@@ -61,7 +64,7 @@ type tapSeries struct {
 
 // New registers the metrics and pre-creates every series that is known.
 func New(s Settings) *Traffic {
-	t := &Traffic{now: s.Now, start: s.Now(), span: s.Span, limit: s.MaxModels, models: map[string]*model{}}
+	t := &Traffic{done: s.Done, now: s.Now, start: s.Now(), span: s.Span, limit: s.MaxModels, models: map[string]*model{}}
 	t.register(s)
 	return t
 }
@@ -181,6 +184,9 @@ func (t *Traffic) Request(d record.Done) {
 		s.duration.Observe(seconds)
 	}
 	m.recent.add(t.now(), seconds, d.Outcome == record.ModelError || d.Outcome == record.InfraError)
+	if t.done != nil {
+		t.done(d, m.version)
+	}
 }
 
 // traceID is the trace's id of a W3C traceparent: version-id-parent-flags.
