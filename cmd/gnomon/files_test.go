@@ -174,6 +174,9 @@ func TestEvaluate(t *testing.T) {
 	if code != exitDone || !strings.Contains(out, `"name": "b"`) {
 		t.Errorf("exit %d: %s %s", code, out, errs)
 	}
+	if code, _, errs := call(t, table, "evaluate", "--data", "-", "--label", "label", "--score", "p", "--gate", "metrics.accuracy.lower > 1"); code != exitTripped || !strings.Contains(errs, "metrics.accuracy.lower > 1: it is") {
+		t.Errorf("a gate: %d, %s", code, errs)
+	}
 	if code, _, errs := call(t, table, "evaluate", "--data", "-", "--label", "label"); code != exitUsage || !strings.Contains(errs, "exactly one") {
 		t.Errorf("exit %d: %s", code, errs)
 	}

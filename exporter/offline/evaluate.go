@@ -2,9 +2,8 @@ package offline
 
 import (
 	"fmt"
-	"slices"
-	"strconv"
 
+	"github.com/gnomon-dev/gnomon/driftlib/cbpe"
 	"github.com/gnomon-dev/gnomon/driftlib/performance"
 	"github.com/gnomon-dev/gnomon/exporter/table"
 )
@@ -30,6 +29,16 @@ type EvaluateOptions struct {
 	Query      string // ranking: the list that a row belongs to
 	Depth      int    // ranking: NDCG and hit rate at this depth
 	ECEBins    int
+	TopK       int // scores of all classes: the metric top_K; 3 where 0
+	// Lower and Upper are the ends of prediction intervals of a regression that
+	// should miss a share IntervalAlpha; Quantile, where above 0, is the level that
+	// Prediction is the quantile of.
+	Lower, Upper  string
+	IntervalAlpha float64
+	Quantile      float64
+	// Reference is labelled predictions, by which performance is estimated where
+	// there are no labels yet; nil for none. Classification with Score.
+	Reference *table.File
 }
 
 // Evaluation is the document of gnomon evaluate.
@@ -47,36 +56,15 @@ type Group struct {
 	Metrics     map[string]performance.Metric `json:"metrics"`
 	Calibration *Calibration                  `json:"calibration,omitempty"`
 	Confusion   *Confusion                    `json:"confusion,omitempty"`
+	Classes     []ClassMetrics                `json:"classes,omitempty"`
+	Estimate    *Estimate                     `json:"estimate,omitempty"`
+	Curves      *Curves                       `json:"curves,omitempty"`
 }
 
 // Confusion are counts by actual (row) and predicted (column) label.
 type Confusion struct {
 	Labels []string  `json:"labels"`
 	Counts [][]int64 `json:"counts"`
-}
-
-// Calibration is how far the probabilities can be believed.
-type Calibration struct {
-	EqualWidth  Error         `json:"ece_equal_width"`
-	EqualMass   Error         `json:"ece_equal_mass"`
-	Debiased    Error         `json:"ece_debiased"` // of the equal-width bins
-	MCE         Error         `json:"mce"`
-	Reliability []Reliability `json:"reliability"`
-}
-
-// Error is a calibration error over a number of bins.
-type Error struct {
-	Value float64 `json:"value"`
-	Bins  int     `json:"bins"`
-}
-
-// Reliability is one equal-width bin that is not empty.
-type Reliability struct {
-	Lower          float64 `json:"lower"`
-	Upper          float64 `json:"upper"`
-	Count          int     `json:"count"`
-	MeanConfidence float64 `json:"mean_confidence"`
-	Accuracy       float64 `json:"accuracy"`
 }
 
 // Evaluate says how good recorded predictions are.
@@ -88,16 +76,25 @@ func Evaluate(data *table.File, o EvaluateOptions) (*Evaluation, error) {
 	if err != nil {
 		return nil, err
 	}
+	var expected *cbpe.Calibrator
+	if o.Reference != nil {
+		if expected, err = o.calibrator(o.Reference); err != nil {
+			return nil, err
+		}
+	}
 	out := &Evaluation{Task: o.Task, Rows: data.Rows(), Skipped: rows.skipped}
 	for _, g := range rows.groups() {
 		group := Group{Name: g.name, Rows: len(g.rows)}
 		switch {
 		case o.Task == Regression:
-			err = group.regression(rows, g.rows)
+			err = group.regression(rows, g.rows, &o)
 		case o.Task == Ranking:
 			err = group.ranking(rows, g.rows, o.Depth)
 		default:
 			err = group.classification(rows, g.rows, &o)
+		}
+		if err == nil && expected != nil {
+			err = group.estimate(expected, rows.scoresOf(g.scored), o.Threshold)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("group %q: %w", g.name, err)
@@ -127,165 +124,28 @@ func (o *EvaluateOptions) validate() error {
 		return fmt.Errorf("%w: one column of scores; name it as the score of the positive class, or name all classes", ErrInput)
 	case o.ECEBins < 1 || o.ECEBins > 10_000:
 		return fmt.Errorf("%w: %d calibration bins; give 1 to 10000", ErrInput, o.ECEBins)
+	case o.Reference != nil && (o.Task != Classification || o.Score == ""):
+		return fmt.Errorf("%w: only the score of a positive class can be estimated from a reference", ErrInput)
+	}
+	return o.validateIntervals()
+}
+
+func (o *EvaluateOptions) validateIntervals() error {
+	if o.TopK == 0 {
+		o.TopK = 3
+	}
+	if o.IntervalAlpha == 0 {
+		o.IntervalAlpha = .1
+	}
+	switch {
+	case o.TopK < 0:
+		return fmt.Errorf("%w: top %d; give 1 or more", ErrInput, o.TopK)
+	case (o.Lower == "") != (o.Upper == ""):
+		return fmt.Errorf("%w: an interval has two ends; name the columns of both", ErrInput)
+	case o.Task != Regression && (o.Lower != "" || o.Quantile != 0):
+		return fmt.Errorf("%w: intervals and quantiles are of a regression; give the task", ErrInput)
+	case !(o.IntervalAlpha > 0 && o.IntervalAlpha < 1) || !(o.Quantile >= 0 && o.Quantile < 1):
+		return fmt.Errorf("%w: intervals that miss %v, a quantile of %v; both lie between 0 and 1", ErrInput, o.IntervalAlpha, o.Quantile)
 	}
 	return nil
-}
-
-// predictions are the rows that can be judged, column by column.
-type predictions struct {
-	label   []string
-	value   []float64 // the label as a number: regression, ranking
-	score   [][]float64
-	answer  []string // the predicted class
-	number  []float64
-	group   []string
-	query   []string
-	use     []bool
-	skipped map[string]int
-}
-
-// read takes the columns out of the table.
-func (o *EvaluateOptions) read(data *table.File) (*predictions, error) {
-	p := &predictions{use: make([]bool, data.Rows()), skipped: map[string]int{}}
-	for i := range p.use {
-		p.use[i] = true
-	}
-	numeric := o.Task != Classification
-	label, err := p.column(data, o.Label, "no label")
-	if err != nil {
-		return nil, err
-	}
-	if label.Kind == table.Boolean && o.Positive == "1" {
-		o.Positive = "true"
-	}
-	if p.label = label.Values(); numeric {
-		if p.value, err = asNumbers(label, o.Label); err != nil {
-			return nil, err
-		}
-	}
-	scores := o.Scores
-	if o.Score != "" {
-		scores = []string{o.Score}
-	}
-	for _, name := range scores {
-		c, err := p.column(data, name, "no score")
-		if err != nil {
-			return nil, err
-		}
-		values, err := asNumbers(c, name)
-		if err != nil {
-			return nil, err
-		}
-		p.score = append(p.score, values)
-	}
-	if o.Prediction != "" {
-		c, err := p.column(data, o.Prediction, "no prediction")
-		if err != nil {
-			return nil, err
-		}
-		if p.answer = c.Values(); numeric {
-			if p.number, err = asNumbers(c, o.Prediction); err != nil {
-				return nil, err
-			}
-		}
-	}
-	for name, to := range map[string]*[]string{o.GroupBy: &p.group, o.Query: &p.query} {
-		if name == "" {
-			continue
-		}
-		c, err := data.Column(name)
-		if err != nil {
-			return nil, err
-		}
-		*to = c.Values()
-	}
-	return p, nil
-}
-
-// column reads a column and leaves the rows out that have no value in it.
-func (p *predictions) column(data *table.File, name, reason string) (*table.Column, error) {
-	c, err := data.Column(name)
-	if err != nil {
-		return nil, err
-	}
-	for i := range p.use {
-		if p.use[i] && c.IsMissing(i) {
-			p.use[i] = false
-			p.skipped[reason]++
-		}
-	}
-	return c, nil
-}
-
-func asNumbers(c *table.Column, name string) ([]float64, error) {
-	if c.Blank() {
-		return make([]float64, c.Len()), nil
-	}
-	if !c.Numeric() {
-		row := 0
-		for c.IsMissing(row) {
-			row++
-		}
-		return nil, fmt.Errorf("%w: column %q holds no numbers (row %d: %q)", ErrInput, name, row+1, c.Value(row))
-	}
-	return c.Floats, nil
-}
-
-type rowsOf struct {
-	name string
-	rows []int
-}
-
-// groups are all rows, then those of every value of the group column, sorted.
-func (p *predictions) groups() []rowsOf {
-	out := []rowsOf{{name: "all"}}
-	index := map[string]int{}
-	var values []string
-	for i, use := range p.use {
-		if use && p.group != nil {
-			if _, ok := index[p.group[i]]; !ok {
-				index[p.group[i]] = 0
-				values = append(values, p.group[i])
-			}
-		}
-	}
-	slices.SortFunc(values, byNumberThenText)
-	for _, v := range values {
-		index[v] = len(out)
-		out = append(out, rowsOf{name: v})
-	}
-	for i, use := range p.use {
-		if !use {
-			continue
-		}
-		out[0].rows = append(out[0].rows, i)
-		if p.group != nil {
-			g := &out[index[p.group[i]]]
-			g.rows = append(g.rows, i)
-		}
-	}
-	return out
-}
-
-// byNumberThenText sorts 2 before 10, and numbers before words.
-func byNumberThenText(a, b string) int {
-	x, errA := strconv.ParseFloat(a, 64)
-	y, errB := strconv.ParseFloat(b, 64)
-	switch {
-	case errA == nil && errB == nil && x != y:
-		if x < y {
-			return -1
-		}
-		return 1
-	case (errA == nil) != (errB == nil):
-		if errA == nil {
-			return -1
-		}
-		return 1
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }

@@ -26,6 +26,13 @@ func render(w io.Writer, name string, document any) error {
 	t, err := template.New(name).Funcs(template.FuncMap{
 		"stat": func(f Feature, name, format string) string { return f.stat(name, format) },
 		"tone": func(f Feature) string { return f.tone() },
+		"share": func(n int64, row []int64) int64 {
+			total := int64(0)
+			for _, v := range row {
+				total += v
+			}
+			return 70 * n / max(total, 1) // dark enough to see, light enough to read
+		},
 	}).ParseFS(templates, name)
 	if err != nil {
 		return fmt.Errorf("template: %w", err)

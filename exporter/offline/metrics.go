@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/gnomon-dev/gnomon/driftlib/calibration"
 	"github.com/gnomon-dev/gnomon/driftlib/performance"
 )
 
@@ -77,6 +76,7 @@ func (g *Group) labels(c *performance.Confusion, positive string) {
 	m["precision_weighted"], m["recall_weighted"], m["f1_weighted"] = c.AveragePrecisionOfLabels(performance.Weighted), c.AverageRecall(performance.Weighted), c.AverageF1(performance.Weighted)
 	m["f1_macro"], m["f1_micro"] = c.AverageF1(performance.Macro), c.AverageF1(performance.Micro)
 	g.Confusion = &Confusion{Labels: c.Labels(), Counts: c.Counts()}
+	g.Classes = byClass(c)
 }
 
 // binary judges the probability of the positive class.
@@ -113,7 +113,11 @@ func (g *Group) binary(p *predictions, rows []int, o *EvaluateOptions) error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	return g.calibrate(score, is, o.ECEBins)
+	g.Curves = scoreCurves(score, is)
+	if err := g.calibrate(score, is, o.ECEBins); err != nil {
+		return err
+	}
+	return g.temperBinary(score, is)
 }
 
 // negativeOf is the name of the other class.
@@ -162,17 +166,21 @@ func (g *Group) multiclass(p *predictions, rows []int, o *EvaluateOptions) error
 		return err
 	}
 	g.labels(c, positiveOf(c, o.Positive))
+	topName := "top_" + strconv.Itoa(o.TopK)
 	for name, f := range map[string]func() (performance.Metric, error){
 		"log_loss": func() (performance.Metric, error) { return performance.LogLoss(ofActual) },
 		"brier":    func() (performance.Metric, error) { return performance.BrierMulticlass(of, actual) },
-		"top_3":    func() (performance.Metric, error) { return performance.TopK(of, actual, 3) },
+		topName:    func() (performance.Metric, error) { return performance.TopK(of, actual, o.TopK) },
 		"roc_auc":  func() (performance.Metric, error) { return oneVersusRest(of, actual) },
 	} {
 		if g.Metrics[name], err = f(); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	return g.calibrate(top, right, o.ECEBins)
+	if err := g.calibrate(top, right, o.ECEBins); err != nil {
+		return err
+	}
+	return g.calibrateClasses(of, actual, o.ECEBins)
 }
 
 // classNames says which class each score column stands for: the label that is
@@ -233,39 +241,62 @@ func oneVersusRest(of [][]float64, actual []int) (performance.Metric, error) {
 	return out, nil
 }
 
-// calibrate fills in the calibration.
-func (g *Group) calibrate(confidence []float64, correct []bool, bins int) error {
-	if len(confidence) == 0 {
-		return nil
-	}
-	width, err := calibration.EqualWidth(confidence, correct, bins)
-	if err != nil {
-		return err
-	}
-	mass, err := calibration.EqualMass(confidence, correct, bins)
-	if err != nil {
-		return err
-	}
-	c := &Calibration{EqualWidth: Error{width.ECE, bins}, EqualMass: Error{mass.ECE, len(mass.Bins)}, Debiased: Error{width.Debiased, bins}, MCE: Error{width.MCE, bins}}
-	for _, b := range width.Bins {
-		if b.Count > 0 {
-			c.Reliability = append(c.Reliability, Reliability{b.Lower, b.Upper, b.Count, b.MeanConfidence(), b.Accuracy()})
-		}
-	}
-	g.Calibration = c
-	return nil
-}
-
-func (g *Group) regression(p *predictions, rows []int) error {
-	actual, predicted := make([]float64, len(rows)), make([]float64, len(rows))
-	for k, i := range rows {
-		actual[k], predicted[k] = p.value[i], p.number[i]
-	}
+func (g *Group) regression(p *predictions, rows []int, o *EvaluateOptions) error {
+	actual, predicted := pick(p.value, rows), pick(p.number, rows)
 	r, err := performance.Regress(actual, predicted)
 	if err != nil {
 		return err
 	}
 	g.Metrics = map[string]performance.Metric{"mae": r.MAE, "rmse": r.RMSE, "mape": r.MAPE, "r2": r.R2, "median_absolute_error": r.MedianAE, "bias": r.Bias}
+	if o.Quantile > 0 {
+		if g.Metrics["pinball_loss"], err = performance.Pinball(actual, predicted, o.Quantile); err != nil {
+			return err
+		}
+		if g.Metrics["quantile_coverage"], err = performance.QuantileCoverage(actual, predicted); err != nil {
+			return err
+		}
+	}
+	if o.Lower != "" {
+		if err := g.intervals(actual, predicted, pick(p.lower, rows), pick(p.upper, rows), o); err != nil {
+			return err
+		}
+	}
+	g.Curves = errorCurves(actual, predicted)
+	return nil
+}
+
+func pick(values []float64, rows []int) []float64 {
+	out := make([]float64, len(rows))
+	for k, i := range rows {
+		out[k] = values[i]
+	}
+	return out
+}
+
+// intervals judges prediction intervals: whether they hold what they should, and
+// how narrow they are. For CRPS they and the prediction are three quantiles.
+func (g *Group) intervals(actual, predicted, lower, upper []float64, o *EvaluateOptions) error {
+	width, quantiles := make([]float64, len(lower)), make([][]float64, len(lower))
+	for i := range lower {
+		width[i] = upper[i] - lower[i]
+		quantiles[i] = []float64{lower[i], predicted[i], upper[i]}
+	}
+	for name, f := range map[string]func() (performance.Metric, error){
+		"interval_coverage": func() (performance.Metric, error) { return performance.Coverage(actual, lower, upper) },
+		"interval_width":    func() (performance.Metric, error) { return performance.Mean(width) },
+		"interval_score": func() (performance.Metric, error) {
+			return performance.IntervalScore(actual, lower, upper, o.IntervalAlpha)
+		},
+		"crps": func() (performance.Metric, error) {
+			return performance.CRPSQuantiles(actual, []float64{o.IntervalAlpha / 2, .5, 1 - o.IntervalAlpha/2}, quantiles)
+		},
+	} {
+		m, err := f()
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		g.Metrics[name] = m
+	}
 	return nil
 }
 

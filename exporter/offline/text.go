@@ -7,6 +7,7 @@ import (
 	"slices"
 	"text/tabwriter"
 
+	"github.com/gnomon-dev/gnomon/driftlib/performance"
 	"github.com/gnomon-dev/gnomon/driftlib/verdict"
 )
 
@@ -72,18 +73,36 @@ func (g *Group) write(w io.Writer) error {
 	fmt.Fprintf(w, "\n%s: %d rows\n", g.Name, g.Rows)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "metric\tvalue\t95 % interval\tn")
-	for _, name := range slices.Sorted(maps.Keys(g.Metrics)) {
-		m := g.Metrics[name]
-		if !m.Defined() {
-			fmt.Fprintf(tw, "%s\tundefined: %s\t\t\n", name, m.Undefined)
-			continue
-		}
-		fmt.Fprintf(tw, "%s\t%.4f\t%.4f to %.4f\t%d\n", name, m.Value, m.Lower, m.Upper, m.N)
-	}
+	metrics(tw, "", g.Metrics)
 	if c := g.Calibration; c != nil {
 		fmt.Fprintf(tw, "calibration error, %d equal-width bins\t%.4f\t\t\n", c.EqualWidth.Bins, c.EqualWidth.Value)
 		fmt.Fprintf(tw, "calibration error, %d equal-mass bins\t%.4f\t\t\n", c.EqualMass.Bins, c.EqualMass.Value)
 		fmt.Fprintf(tw, "calibration error, its bias taken off\t%.4f\t\t\n", c.Debiased.Value)
+		fmt.Fprintf(tw, "calibration error above chance, standard deviations\t%.2f\t\t\n", c.Z)
+		if c.ClassWise != nil {
+			fmt.Fprintf(tw, "calibration error, mean of all classes\t%.4f\t\t\n", c.ClassWise.Value)
+		}
+		fmt.Fprintf(tw, "Brier: reliability - resolution + uncertainty\t%.4f - %.4f + %.4f\t\t\n", c.Brier.Reliability, c.Brier.Resolution, c.Brier.Uncertainty)
+		if c.Temperature != nil {
+			fmt.Fprintf(tw, "best temperature\t%.3f\tlog-loss %.4f to %.4f\t\n", c.Temperature.Value, c.Temperature.Before, c.Temperature.After)
+		}
+	}
+	if g.Estimate != nil {
+		metrics(tw, "estimated ", g.Estimate.Metrics)
+	}
+	for _, c := range g.Classes {
+		metrics(tw, c.Label+": ", map[string]performance.Metric{"precision": c.Precision, "recall": c.Recall, "f1": c.F1})
 	}
 	return tw.Flush()
+}
+
+func metrics(tw io.Writer, prefix string, of map[string]performance.Metric) {
+	for _, name := range slices.Sorted(maps.Keys(of)) {
+		m := of[name]
+		if !m.Defined() {
+			fmt.Fprintf(tw, "%s%s\tundefined: %s\t\t\n", prefix, name, m.Undefined)
+			continue
+		}
+		fmt.Fprintf(tw, "%s%s\t%.4f\t%.4f to %.4f\t%d\n", prefix, name, m.Value, m.Lower, m.Upper, m.N)
+	}
 }
