@@ -8,7 +8,7 @@ export CGO_CFLAGS ?= -g -O2 -Wno-deprecated-declarations
 # Modules of their own, so that their many dependencies stay out of gnomon's.
 MODULES := grafana-plugin dashboards
 
-.PHONY: help deps build run page browser screenshots tools stack plugin rules test test-statistics test-gpu lint bench fuzz clean
+.PHONY: help deps build run page browser screenshots tools stack plugin rules rules-mutation rules-formats test test-statistics test-gpu lint bench fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -52,6 +52,14 @@ rules: build ## run the tests of the generated rules with promtool; SKIP without
 	@tool=$$(command -v promtool || ls .cache/bin/promtool 2>/dev/null); \
 	if [ -z "$$tool" ]; then echo "SKIP rules: no promtool; make tools builds it"; \
 	else bin/gnomon rules generate --output artifacts/rules >/dev/null && bin/gnomon rules test artifacts/rules --promtool "$$tool"; fi
+
+rules-mutation: build ## change one thing of the generated rules at a time: a test must notice (EVERY=1 tries all, some CPU-hours; the default one in 20)
+	@tool=$$(command -v promtool || ls .cache/bin/promtool 2>/dev/null); \
+	if [ -z "$$tool" ]; then echo "SKIP rules-mutation: no promtool; make tools builds it"; \
+	else bin/gnomon rules generate --output artifacts/rules >/dev/null && bin/gnomon rules test artifacts/rules --promtool "$$tool" --mutate --mutate.every $${EVERY:-20}; fi
+
+rules-formats: ## hold the generated PrometheusRules and Grafana alerts to the operator's CRD and Grafana's API models
+	cd alerts/tools/delivery && $(GO) test ./...
 
 plugin: ## build the Grafana plugin into grafana-plugin/dist: front end (npm) and backend (Go)
 	@if ! command -v npm >/dev/null; then echo "SKIP the plugin's front end: no npm"; else cd grafana-plugin && { [ -d node_modules ] || npm ci --no-audit --no-fund --ignore-scripts --loglevel=error; } && npm run build; fi

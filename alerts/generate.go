@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/gnomon-dev/gnomon/alerts/alertmanager"
+	"github.com/gnomon-dev/gnomon/alerts/deliver"
 	"github.com/gnomon-dev/gnomon/alerts/rules"
 	"github.com/gnomon-dev/gnomon/alerts/ruletest"
 	"github.com/gnomon-dev/gnomon/alerts/spec"
@@ -27,12 +29,29 @@ func Load(path string) (*spec.File, error) {
 	return spec.Load(path)
 }
 
-// Generate makes every file of an SLO file.
+// Generate makes every file of an SLO file, the rules as Prometheus and the
+// Thanos ruler read them.
 func Generate(f *spec.File) (Output, error) {
+	return GenerateAs(f, "prometheus", deliver.Settings{})
+}
+
+// GenerateAs makes every file of an SLO file, the rules also in one of
+// deliver's forms: the tests are of the plain files.
+func GenerateAs(f *spec.File, form string, s deliver.Settings) (Output, error) {
+	write, ok := deliver.Forms()[form]
+	if !ok {
+		return nil, fmt.Errorf("unknown form %q; give one of %s", form, strings.Join(deliver.Names(), ", "))
+	}
+	files := rules.New(f).Files()
 	out := Output{}
-	for _, file := range rules.New(f).Files() {
+	for _, file := range files {
 		out["rules/"+file.Name] = file.YAML()
 	}
+	also, err := write(files, s)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(out, also)
 	for _, file := range ruletest.Files(f) {
 		out["tests/"+file.Name] = file.YAML()
 	}

@@ -7,9 +7,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/gnomon-dev/gnomon/alerts"
+	"github.com/gnomon-dev/gnomon/alerts/deliver"
+	"github.com/gnomon-dev/gnomon/alerts/mutate"
 	"github.com/gnomon-dev/gnomon/alerts/rules"
 )
 
@@ -30,6 +33,11 @@ func registerRulesGenerate(app *kingpin.Application) runner {
 	config := sloFlag(c)
 	output := c.Flag("output", "Folder to write to.").Required().String()
 	compress := c.Flag("compress", "Divide every duration in the rules, to watch days in minutes; never in production.").Default("1").Float64()
+	form := c.Flag("format", "Also in another form: prometheusrule (Prometheus Operator), mimir (Mimir's and Cortex's rulers), grafana (alerts that Grafana evaluates). Prometheus and the Thanos ruler take the plain rules.").Default("prometheus").Enum(deliver.Names()...)
+	s := deliver.Settings{Labels: map[string]string{}}
+	c.Flag("namespace", "Namespace of the PrometheusRules or of Mimir's ruler; Grafana's folder.").StringVar(&s.Namespace)
+	c.Flag("label", "Label of the PrometheusRules, as name=value; may be repeated.").StringMapVar(&s.Labels)
+	c.Flag("datasource-uid", "Grafana's data source for Prometheus.").StringVar(&s.DataSource)
 	return func(_ context.Context, io streams) error {
 		f, err := alerts.Load(*config)
 		if err != nil {
@@ -39,9 +47,9 @@ func registerRulesGenerate(app *kingpin.Application) runner {
 			return usageError{fmt.Errorf("--compress is %g; give 1 or more", *compress)}
 		}
 		f.Compress *= *compress
-		files, err := alerts.Generate(f)
+		files, err := alerts.GenerateAs(f, *form, s)
 		if err != nil {
-			return err
+			return usageError{err}
 		}
 		if err := files.Write(*output); err != nil {
 			return err
@@ -85,6 +93,10 @@ func registerRulesTest(app *kingpin.Application) runner {
 	c := rulesCommand(app).Command("test", "Run the tests of generated rules with promtool.")
 	dir := c.Arg("folder", "Folder that gnomon rules generate wrote.").Required().String()
 	promtool := c.Flag("promtool", "The promtool to run.").Default("promtool").String()
+	mutated := c.Flag("mutate", "Change one factor, window, comparison or label of the rules at a time and count the changes that a test notices; exit code 3 below --mutate.least.").Bool()
+	every := c.Flag("mutate.every", "Take one change in so many, always the same ones.").Default("1").Int()
+	least := c.Flag("mutate.least", "Share of the changes that a test must notice.").Default("0.95").Float64()
+	match := c.Flag("mutate.match", "Only changes whose description matches this regular expression.").Regexp()
 	return func(ctx context.Context, io streams) error {
 		tests, err := filepath.Glob(filepath.Join(*dir, "tests", "*.yml"))
 		if err != nil {
@@ -97,6 +109,9 @@ func registerRulesTest(app *kingpin.Application) runner {
 		if err != nil {
 			return fmt.Errorf("%w; install Prometheus, or build promtool with make tools and name it with --promtool", err)
 		}
+		if *mutated {
+			return mutants(ctx, io, mutate.Settings{Promtool: tool, Dir: *dir, Every: *every, Workers: runtime.NumCPU(), Match: *match}, *least)
+		}
 		cmd := exec.CommandContext(ctx, tool, append([]string{"test", "rules"}, tests...)...)
 		cmd.Stdout, cmd.Stderr, cmd.Env = io.out, io.err, os.Environ()
 		err = cmd.Run()
@@ -106,4 +121,26 @@ func registerRulesTest(app *kingpin.Application) runner {
 		}
 		return err
 	}
+}
+
+// mutants measures the tests themselves.
+func mutants(ctx context.Context, io streams, s mutate.Settings, least float64) error {
+	n := 0
+	s.Progress = func(m mutate.Mutant, by string) {
+		if n++; by == "" {
+			fmt.Fprintf(io.out, "survived %s\n", m)
+		}
+		if n%100 == 0 {
+			fmt.Fprintf(io.err, "%d changes tried\n", n)
+		}
+	}
+	r, err := mutate.Run(ctx, s)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(io.out, "%d of %d changes were noticed by a test (%.1f %%)\n", r.Killed, r.Total, 100*r.Share())
+	if r.Share() < least {
+		return fmt.Errorf("%w: less than %.1f %%", errTripped, 100*least)
+	}
+	return nil
 }
