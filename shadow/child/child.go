@@ -213,7 +213,7 @@ func (e *Engine) greet(ctx context.Context, s *session) (shadow.Model, error) {
 	if err := sendJSON(s.conn, e.s.Spec); err != nil {
 		return shadow.Model{}, fmt.Errorf("%w: send specification: %w", shadow.ErrUnavailable, err)
 	}
-	_, body, err := readFrame(s.conn)
+	_, body, err := readFrame(s.conn, &buffers{})
 	if err != nil {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return shadow.Model{}, fmt.Errorf("%w: the model was not loaded within %v", shadow.ErrModel, e.s.StartTimeout)

@@ -14,6 +14,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
+	"sync"
 
 	"github.com/gnomon-dev/gnomon/shadow"
 	"github.com/gnomon-dev/gnomon/shadow/tensor"
@@ -47,12 +49,13 @@ func (e *encoder) text(s string) {
 	e.small = append(e.small, s...)
 }
 
-// flush closes the small part, so that a reference can follow it.
+// flush closes the small part, so that a reference can follow it. What is left
+// of its memory takes the next.
 func (e *encoder) flush() {
-	if len(e.small) > 0 {
-		e.parts = append(e.parts, e.small)
-		e.total += len(e.small)
-		e.small = nil
+	if n := len(e.small); n > 0 {
+		e.parts = append(e.parts, e.small[:n:n])
+		e.total += n
+		e.small = e.small[n:]
 	}
 }
 
@@ -62,8 +65,8 @@ func (e *encoder) bytes(b []byte) {
 	e.u32(len(b))
 	at := e.total + len(e.small) + 1
 	pad := (8 - at%8) % 8
-	e.small = append(e.small, byte(pad))
-	e.small = append(e.small, make([]byte, pad)...)
+	var zeros [8]byte
+	e.small = append(append(e.small, byte(pad)), zeros[:pad]...)
 	e.flush()
 	if len(b) > 0 {
 		e.parts = append(e.parts, b)
@@ -92,6 +95,8 @@ func (e *encoder) tensors(list []tensor.Tensor) {
 }
 
 func (e *encoder) samples(batch []shadow.Sample) {
+	const typical = 128 // bytes of a tensor's description
+	e.small, e.parts = make([]byte, 0, typical*(len(batch)+1)), make(net.Buffers, 0, 2*len(batch)+2)
 	e.u32(len(batch))
 	for _, s := range batch {
 		e.tensors(s)
@@ -128,8 +133,48 @@ func (e *encoder) writeTo(w io.Writer, id uint64) error {
 	return err
 }
 
-// readFrame reads one frame into a buffer of its own, which is aligned.
-func readFrame(r io.Reader) (id uint64, body []byte, err error) {
+// buffers are frames' bodies that can be used again: a batch of images is
+// close to a megabyte, and fresh memory costs more than what is done with it.
+type buffers struct {
+	mu   sync.Mutex
+	free [][]byte
+}
+
+// mostFree is how many bodies wait to be used again.
+const mostFree = 4
+
+// take returns n bytes that start on a multiple of eight; they are not zeroed.
+func (b *buffers) take(n int) ([]byte, error) {
+	b.mu.Lock()
+	for i, one := range b.free {
+		if cap(one) >= n {
+			b.free = slices.Delete(b.free, i, i+1)
+			b.mu.Unlock()
+			return one[:n], nil
+		}
+	}
+	if len(b.free) > 0 {
+		b.free = b.free[1:] // too small for what comes now
+	}
+	b.mu.Unlock()
+	t, err := tensor.New("", tensor.Uint64, int64(n+7)/8)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errFrame, err)
+	}
+	return t.Data[:n], nil
+}
+
+// give returns a body that nobody reads any more.
+func (b *buffers) give(body []byte) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.free) < mostFree {
+		b.free = append(b.free, body[:0])
+	}
+}
+
+// readFrame reads one frame into a buffer, which is aligned.
+func readFrame(r io.Reader, b *buffers) (id uint64, body []byte, err error) {
 	var head [headBytes]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return 0, nil, err
@@ -138,11 +183,9 @@ func readFrame(r io.Reader) (id uint64, body []byte, err error) {
 	if n > maxFrame {
 		return 0, nil, fmt.Errorf("%w: a body of %d bytes", errFrame, n)
 	}
-	t, err := tensor.New("", tensor.Uint64, int64(n+7)/8)
-	if err != nil {
-		return 0, nil, fmt.Errorf("%w: %w", errFrame, err)
+	if body, err = b.take(int(n)); err != nil {
+		return 0, nil, err
 	}
-	body = t.Data[:n]
 	_, err = io.ReadFull(r, body)
 	return binary.LittleEndian.Uint64(head[8:]), body, err
 }
@@ -152,6 +195,43 @@ type decoder struct {
 	body []byte
 	at   int
 	err  error
+
+	name   string  // the last: most tensors of a batch have the same
+	shapes []int64 // memory of shapes to come
+	slab   []tensor.Tensor
+}
+
+// sameText is a string, which is the last one's again in most tensors of a batch.
+func (d *decoder) sameText() string {
+	b := d.take(d.u32())
+	if string(b) != d.name {
+		d.name = string(b)
+	}
+	return d.name
+}
+
+// shape reads a tensor's dimensions into memory that the frame's shapes share.
+func (d *decoder) shape(rank int) []int64 {
+	if cap(d.shapes)-len(d.shapes) < rank {
+		d.shapes = make([]int64, 0, max(rank, min(256, (len(d.body)-d.at)/8)))
+	}
+	from := len(d.shapes)
+	for range rank {
+		if b := d.take(8); b != nil {
+			d.shapes = append(d.shapes, int64(binary.LittleEndian.Uint64(b)))
+		}
+	}
+	return d.shapes[from:len(d.shapes):len(d.shapes)]
+}
+
+// list is room for n tensors, of memory that the frame's lists share.
+func (d *decoder) list(n int) []tensor.Tensor {
+	if cap(d.slab)-len(d.slab) < n {
+		d.slab = make([]tensor.Tensor, 0, max(n, min(64, (len(d.body)-d.at)/12)))
+	}
+	from := len(d.slab)
+	d.slab = d.slab[:from+n]
+	return d.slab[from : from : from+n]
 }
 
 func (d *decoder) take(n int) []byte {
@@ -202,17 +282,15 @@ func (d *decoder) tensors() []tensor.Tensor {
 	if n == 0 {
 		return nil
 	}
-	out := make([]tensor.Tensor, 0, n)
+	out := d.list(n)
 	for range n {
-		t := tensor.Tensor{Name: d.text(), Type: tensor.DataType(d.u32())}
+		t := tensor.Tensor{Name: d.sameText(), Type: tensor.DataType(d.u32())}
 		rank := d.count(8)
 		if rank > maxRank && d.err == nil {
 			d.err = fmt.Errorf("%w: rank %d", errFrame, rank)
 		}
-		for range rank {
-			if b := d.take(8); b != nil {
-				t.Shape = append(t.Shape, int64(binary.LittleEndian.Uint64(b)))
-			}
+		if d.err == nil {
+			t.Shape = d.shape(rank)
 		}
 		if t.Type == tensor.Bytes {
 			for range d.count(5) {

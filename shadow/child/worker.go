@@ -36,7 +36,7 @@ func ServeInherited(open func(spec json.RawMessage) (shadow.Engine, error)) erro
 // makes of the parent's specification. Requests run concurrently, as far as the
 // engine lets them. It returns nil when the parent has closed the connection.
 func Serve(conn io.ReadWriter, open func(spec json.RawMessage) (shadow.Engine, error)) error {
-	_, spec, err := readFrame(conn)
+	_, spec, err := readFrame(conn, &buffers{})
 	if err != nil {
 		return fmt.Errorf("read specification: %w", err)
 	}
@@ -65,6 +65,7 @@ func sendJSON(w io.Writer, v any) error {
 type worker struct {
 	engine  shadow.Engine
 	conn    io.ReadWriter
+	bodies  buffers
 	writing sync.Mutex
 	running sync.WaitGroup
 }
@@ -74,7 +75,7 @@ func (w *worker) loop() error {
 	defer w.running.Wait()
 	defer cancel()
 	for {
-		id, body, err := readFrame(w.conn)
+		id, body, err := readFrame(w.conn, &w.bodies)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -85,7 +86,10 @@ func (w *worker) loop() error {
 		if err != nil {
 			return err
 		}
-		w.running.Go(func() { w.answer(ctx, id, batch) })
+		w.running.Go(func() {
+			w.answer(ctx, id, batch)
+			w.bodies.give(body) // the batch lay in it; the results are on their way
+		})
 	}
 }
 

@@ -1,12 +1,14 @@
 package onnx
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/gnomon-dev/gnomon/shadow/onnx/ort"
@@ -112,6 +114,30 @@ func (c *cache) keep() {
 	data, err := os.ReadFile(c.temp)
 	if err != nil || len(data) == 0 || os.Rename(c.temp, filepath.Join(c.dir, c.name(data))) != nil {
 		c.forget()
+		return
+	}
+	c.prune()
+}
+
+// mostFiles is how many optimised models are kept, of all models together.
+const mostFiles = 16
+
+// prune removes the oldest files beyond the most that are kept.
+func (c *cache) prune() {
+	list, err := filepath.Glob(filepath.Join(c.dir, "*-*.onnx"))
+	if err != nil || len(list) <= mostFiles {
+		return
+	}
+	age := func(path string) int64 {
+		st, err := os.Stat(path)
+		if err != nil {
+			return 0
+		}
+		return st.ModTime().UnixNano()
+	}
+	slices.SortFunc(list, func(a, b string) int { return cmp.Compare(age(a), age(b)) })
+	for _, path := range list[:len(list)-mostFiles] {
+		_ = os.Remove(path) // it is made again where it is needed
 	}
 }
 

@@ -241,8 +241,12 @@ func TestStatefulIsRefused(t *testing.T) {
 // TestPolicy: what becomes of a provider that cannot run the model.
 func TestPolicy(t *testing.T) {
 	wanted := []provider.Spec{{Name: "cuda"}}
-	if _, err := Open(Settings{Path: digitsModel, Providers: wanted}); err == nil || !strings.Contains(err.Error(), "built without it") {
-		t.Skip("this library has CUDA, or none at all: ", err)
+	if _, err := FindLibrary(""); err != nil {
+		t.Skip(err)
+	}
+	if e, err := Open(Settings{Path: digitsModel, Providers: wanted}); err == nil {
+		_ = e.Close()
+		t.Skip("CUDA works here")
 	}
 	e, err := Open(Settings{Path: digitsModel, Providers: wanted, Policy: provider.Prefer})
 	if err != nil {

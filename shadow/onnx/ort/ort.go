@@ -51,8 +51,8 @@ func failure(s *C.OrtStatus) error {
 func Load(path string) error {
 	c := C.CString(path)
 	defer C.free(unsafe.Pointer(c))
-	const errorsOnly = 3
-	if text := C.gn_load(c, errorsOnly); text != nil {
+	const fatalOnly = 4 // errors are returned, and must not be logged a record
+	if text := C.gn_load(c, fatalOnly); text != nil {
 		defer C.free(unsafe.Pointer(text))
 		return fmt.Errorf("%w: %s", ErrLoad, C.GoString(text))
 	}
