@@ -29,7 +29,7 @@ var built = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-func gnomon(t *testing.T) string {
+func gnomon(t testing.TB) string {
 	t.Helper()
 	if _, err := onnx.FindLibrary(""); err != nil {
 		t.Skip(err)

@@ -118,9 +118,12 @@ func joinDashes(args []string) []string {
 
 func exitCode(err error, stderr io.Writer) int {
 	var usage usageError
+	var exit exitError
 	switch {
 	case err == nil:
 		return exitDone
+	case errors.As(err, &exit):
+		return int(exit)
 	case errors.Is(err, errTripped):
 		fmt.Fprintf(stderr, "gnomon: %v\n", err)
 		return exitTripped

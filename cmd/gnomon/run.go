@@ -26,6 +26,7 @@ type runFlags struct {
 	exclude                                                                    []string
 	provider, mlflow                                                           string
 	web                                                                        *web.FlagConfig
+	once                                                                       onceFlags
 }
 
 func registerRun(app *kingpin.Application) runner {
@@ -43,8 +44,15 @@ func registerRun(app *kingpin.Application) runner {
 	c.Flag("listen", "Address that clients talk to.").Default(":8080").StringVar(&f.listen)
 	c.Flag("onnxruntime.library", "Path of the ONNX Runtime library; found by itself where left out.").StringVar(&f.library)
 	f.web = webFlags(c, ":9464")
+	f.once.register(c)
 	c.Flag("log.level", "debug, info, warn or error.").Default("info").EnumVar(&f.logLevel, "debug", "info", "warn", "error")
 	return func(ctx context.Context, io streams) error {
+		if err := f.once.check(); err != nil || f.once.on {
+			if err == nil {
+				err = f.once.run(ctx, f.name, io)
+			}
+			return err
+		}
 		cfg, err := f.load(ctx)
 		if err != nil {
 			return err
