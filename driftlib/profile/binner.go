@@ -106,8 +106,10 @@ func (b *Binner) placeInterval(i int, bin *Bin, afterInterval bool) error {
 	return nil
 }
 
-// Len is the number of bins; Groups that of the ten-bin groups.
-func (b *Binner) Len() int    { return len(b.group) }
+// Len is the number of bins.
+func (b *Binner) Len() int { return len(b.group) }
+
+// Groups is the number of ten-bin groups.
 func (b *Binner) Groups() int { return b.groups }
 
 // Index is the bin of a number. For a categorical feature it is "other".

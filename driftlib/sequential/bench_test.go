@@ -76,3 +76,18 @@ func TestBoundedAndFree(t *testing.T) {
 		t.Errorf("%v allocations a record", n)
 	}
 }
+
+// TestTauOfTwoValues: a coin's squared scores are constant but for rounding, which
+// is no dependence.
+func TestTauOfTwoValues(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 3))
+	for _, counts := range [][]float64{{1000, 1000}, {0, 1000, 1000, 0}, {2000, 0}} {
+		sequence := make([]int, 2000)
+		for i := range sequence {
+			sequence[i] = rng.IntN(2) + len(counts)/4
+		}
+		if tau := Tau(sequence, counts); tau > 1.25 {
+			t.Errorf("counts %v: tau %v of independent rows", counts, tau)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package sequential
 
 import (
 	"math"
+	"slices"
 
 	"github.com/gnomon-dev/gnomon/driftlib"
 	"gonum.org/v1/gonum/stat/distuv"
@@ -35,11 +36,21 @@ func TauStrata(sequence, strata []int, counts [][]float64) float64 {
 		v := scores[strata[i]][j]
 		z, squared = append(z, v), append(squared, v*v)
 	}
-	t := max(driftlib.AutocorrelationTime(z), driftlib.AutocorrelationTime(squared))
+	t := max(timeOf(z), timeOf(squared))
 	if !(t >= 1.1) {
 		return 1
 	}
 	return math.Ceil(4*t) / 4
+}
+
+// timeOf is the autocorrelation time of values that differ by more than
+// rounding: the squared scores of two equally likely bins are all the same, up to
+// the last bit, and that bit hangs together in time.
+func timeOf(z []float64) float64 {
+	if len(z) == 0 || slices.Max(z)-slices.Min(z) <= 1e-9*(1+math.Abs(z[0])) {
+		return 1
+	}
+	return driftlib.AutocorrelationTime(z)
 }
 
 // normalScores are the normal quantiles of the bins' mid-ranks.

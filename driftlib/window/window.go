@@ -41,8 +41,10 @@ func (w *Sliding) Observe(v float32, bin int) {
 	w.mu.Unlock()
 }
 
-// Cap is the size of the window; Bytes the memory of its values.
-func (w *Sliding) Cap() int   { return len(w.values) }
+// Cap is the size of the window.
+func (w *Sliding) Cap() int { return len(w.values) }
+
+// Bytes is the memory of its values.
 func (w *Sliding) Bytes() int { return 6 * len(w.values) }
 
 // Copy is the window's content at one moment.
