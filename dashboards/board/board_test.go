@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strings"
 	"testing"
 )
 
@@ -30,57 +28,6 @@ func TestGenerated(t *testing.T) {
 				t.Errorf("%s is not what is generated; run go run ./cmd/generate . ../grafana-plugin/src/dashboards", path)
 			}
 		}
-	}
-}
-
-// notExported are metrics of panels that stay empty on a sidecar without the
-// part that exports them.
-var notExported = map[string]bool{
-	"gnomon_cost_total": true, "gnomon_cost_inferences_total": true, // no prices
-	"gnomon_gpu_utilization_ratio": true, "gnomon_gpu_memory_used_bytes": true, "gnomon_gpu_memory_total_bytes": true, // no GPU
-}
-
-// ofTheRegistry are families that the request path counts; they are not in the
-// golden exposition of what is evaluated.
-func ofTheRegistry(t *testing.T) string {
-	t.Helper()
-	var all strings.Builder
-	for _, path := range []string{"exporter/traffic/traffic.go", "exporter/app/parts.go", "exporter/evaluate/evaluate.go"} {
-		b, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(path)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		all.Write(b)
-	}
-	return all.String()
-}
-
-// TestMetricsExist: every metric of every expression is one that gnomon exports.
-func TestMetricsExist(t *testing.T) {
-	golden, err := os.ReadFile("../../exporter/metrics/testdata/exposition.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	known := string(golden) + ofTheRegistry(t)
-	files, err := Files()
-	if err != nil {
-		t.Fatal(err)
-	}
-	metric := regexp.MustCompile(`\bgnomon_[a-z0-9_]+`)
-	suffix := regexp.MustCompile(`_(bucket|sum|count)$`)
-	seen := 0
-	for name, body := range files {
-		for _, expr := range expressions(t, body) {
-			for _, m := range metric.FindAllString(expr, -1) {
-				seen++
-				if !notExported[m] && !strings.Contains(known, m) && !strings.Contains(known, suffix.ReplaceAllString(m, "")) {
-					t.Errorf("%s uses %s, which nothing exports: %s", name, m, expr)
-				}
-			}
-		}
-	}
-	if seen < 50 {
-		t.Errorf("only %d metrics are used", seen)
 	}
 }
 

@@ -3,6 +3,7 @@ package board
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/grafana/grafana-foundation-sdk/go/cog"
 	"github.com/grafana/grafana-foundation-sdk/go/cog/variants"
@@ -10,6 +11,9 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 	"github.com/grafana/grafana-foundation-sdk/go/prometheus"
 )
+
+// runbooks is where the alerts' pages are.
+const runbooks = "https://github.com/gnomon-dev/gnomon/blob/main/alerts/runbooks/"
 
 // PluginID is gnomon's data source.
 const PluginID = "gnomon-gnomon-datasource"
@@ -43,6 +47,14 @@ func (b Board) JSON(v Variant) ([]byte, error) {
 		if len(panels) == 0 {
 			continue
 		}
+		if r.Collapsed {
+			row := dashboard.NewRowBuilder(r.Title).Collapsed(true)
+			for _, p := range panels {
+				row = row.WithPanel(p)
+			}
+			d = d.WithRow(row)
+			continue
+		}
 		d = d.WithRow(dashboard.NewRowBuilder(r.Title))
 		for _, p := range panels {
 			d = d.WithPanel(p)
@@ -57,8 +69,12 @@ func (b Board) JSON(v Variant) ([]byte, error) {
 		number++
 		if p := out.Panels[i].Panel; p != nil {
 			p.Id = ptr(number)
-		} else {
-			out.Panels[i].RowPanel.Id = number
+			continue
+		}
+		out.Panels[i].RowPanel.Id = number
+		for j := range out.Panels[i].RowPanel.Panels {
+			number++
+			out.Panels[i].RowPanel.Panels[j].Id = ptr(number)
 		}
 	}
 	raw, err := json.MarshalIndent(out, "", "  ")
@@ -77,7 +93,7 @@ func (b Board) links(v Variant) []cog.Builder[dashboard.DashboardLink] {
 	return []cog.Builder[dashboard.DashboardLink]{
 		dashboard.NewDashboardLinkBuilder("gnomon").Type(dashboard.DashboardLinkTypeDashboards).Tags([]string{"gnomon" + suffix(v)}).
 			IncludeVars(true).KeepTime(true).AsDropdown(false).Icon("external link").Tooltip("The other views of the same models"),
-		dashboard.NewDashboardLinkBuilder("Runbooks").Type(dashboard.DashboardLinkTypeLink).Url("https://github.com/gnomon-dev/gnomon/tree/main/alerts/runbooks").
+		dashboard.NewDashboardLinkBuilder("Runbooks").Type(dashboard.DashboardLinkTypeLink).Url(runbooks).
 			TargetBlank(true).Icon("doc").Tooltip("What to do about each alert"),
 	}
 }
@@ -157,7 +173,7 @@ func (r Row) of(v Variant) []cog.Builder[dashboard.Panel] {
 	var out []cog.Builder[dashboard.Panel]
 	for _, p := range r.Panels {
 		if p.Only == "" || p.Only == v {
-			out = append(out, p.builder())
+			out = append(out, p.builder(v))
 		}
 	}
 	return out
@@ -165,7 +181,7 @@ func (r Row) of(v Variant) []cog.Builder[dashboard.Panel] {
 
 func (p Panel) plugin() bool { return len(p.Targets) > 0 && p.Targets[0].Gnomon != nil }
 
-func (p Panel) builder() *dashboard.PanelBuilder {
+func (p Panel) builder(v Variant) *dashboard.PanelBuilder {
 	ref := prometheusRef()
 	if p.plugin() {
 		ref = gnomonRef()
@@ -198,10 +214,14 @@ func (p Panel) builder() *dashboard.PanelBuilder {
 	}
 	b = b.Options(merge(defaults(p.Kind), p.Options)).Custom(merge(customs(p.Kind), p.Custom))
 	b = b.ColorScheme(dashboard.NewFieldColorBuilder().Mode(p.colorMode()))
-	return p.rest(b)
+	return p.rest(b, v)
 }
 
-func (p Panel) rest(b *dashboard.PanelBuilder) *dashboard.PanelBuilder {
+func (p Panel) rest(b *dashboard.PanelBuilder, v Variant) *dashboard.PanelBuilder {
+	for i, hue := range p.hues() {
+		b = b.WithOverride(dashboard.MatcherConfig{Id: "byFrameRefID", Options: string(rune('A' + i))},
+			[]dashboard.DynamicConfigValue{{Id: "color", Value: map[string]any{"mode": "shades", "fixedColor": hue}}})
+	}
 	for _, o := range p.Overrides {
 		matcher := dashboard.MatcherConfig{Id: "byName", Options: o.Name}
 		if o.Pattern != "" {
@@ -215,12 +235,33 @@ func (p Panel) rest(b *dashboard.PanelBuilder) *dashboard.PanelBuilder {
 	}
 	var links []cog.Builder[dashboard.DashboardLink]
 	for _, l := range p.Links {
+		if strings.HasPrefix(l.URL, "/d/") {
+			l.URL += suffix(v)
+		}
 		links = append(links, dashboard.NewDashboardLinkBuilder(l.Title).Type(dashboard.DashboardLinkTypeLink).Url(l.URL).KeepTime(true).IncludeVars(true))
 	}
 	if links != nil {
 		b = b.Links(links)
 	}
 	return b
+}
+
+// hues are the colours of a time series' queries, told apart by everybody.
+// Where one query has many series (features, classes, kinds) there are more than
+// such colours: those keep Grafana's palette.
+func (p Panel) hues() []string {
+	palette := []string{blue, orange, purple, sky, red, neutral}
+	if p.Kind != "timeseries" || len(p.Targets) > len(palette) {
+		return nil
+	}
+	for _, t := range p.Targets {
+		for _, many := range []string{"feature", "class", "kind", "reason", "outcome"} {
+			if strings.Contains(t.Legend, "{{"+many+"}}") {
+				return nil
+			}
+		}
+	}
+	return palette[:len(p.Targets)]
 }
 
 func (p Panel) colorMode() dashboard.FieldColorModeId {

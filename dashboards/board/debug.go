@@ -7,12 +7,13 @@ func debug() Board {
 		UID: "gnomon-debug", Title: "gnomon: debug", From: "now-6h", Refresh: "30s", OneFeature: true,
 		Description: "Feature by feature, class by class, record by record.",
 		Rows: []Row{
-			{"Which features have changed?", []Panel{ranking(), rankingOfRange(), psiOverTime()}},
-			{"How has $feature changed?", []Panel{bars(), barsOfRange(), binsOverTime(), heatmapOfRange()}},
-			{"Where is the model wrong?", []Panel{confusionMatrix(), confusionOfRange(), reliability(), reliabilityOfRange(), calibrationTrend()}},
-			{"What happened?", []Panel{shadowTable(), objectives(), eventLog(), labelState(), predictedClasses()}},
-			{"The shadows inside", []Panel{disagreement(8), outputDifference(), shadowLag(), shadowWork(), shadowRestarts()}},
-			{"Payloads and resources", []Panel{anomaliesByKind(), resources(8), evaluation()}},
+			{Title: "Which features have changed?", Panels: []Panel{ranking(), rankingOfRange(), psiOverTime()}},
+			{Title: "How has $feature changed?", Panels: []Panel{bars(), barsOfRange(), binsOverTime(), heatmapOfRange()}},
+			{Title: "Where is the model wrong?", Panels: []Panel{confusionMatrix(), confusionOfRange(), reliability(), reliabilityOfRange(), calibrationTrend()}},
+			{Title: "What happened?", Panels: []Panel{shadowTable(), objectives(), eventLog(), labelState(), predictedClasses()}},
+			{Title: "The shadows inside", Panels: []Panel{disagreement(8), outputDifference(), shadowLag(), shadowWork(), shadowRestarts()}},
+			{Title: "Payloads and resources", Panels: []Panel{anomaliesByKind(), schemaAnomalies(), evaluation(), resources(12), gpuOverTime()}},
+			{Title: "Single records and traces (a sidecar that keeps them, a Prometheus that stores exemplars)", Panels: []Panel{worstRecords(), slowTraces()}, Collapsed: true},
 		},
 	}
 }
@@ -32,25 +33,35 @@ func tableOf(rename map[string]string, order []string, exclude ...string) []dash
 	}
 }
 
+// columns renames a table's columns and hides others.
+func columns(rename map[string]string, hide ...string) dashboard.DataTransformerConfig {
+	hidden := map[string]bool{}
+	for _, name := range hide {
+		hidden[name] = true
+	}
+	return transform("organize", map[string]any{"excludeByName": hidden, "indexByName": map[string]int{}, "renameByName": rename})
+}
+
 func driftColumns() []Override {
 	return []Override{
 		named("PSI", cell("none", steps("transparent", .1, sky, .25, orange, 1, red)), map[string]any{"decimals": 3}),
-		named("JS distance", map[string]any{"decimals": 3}),
+		named("JS", map[string]any{"decimals": 3}),
 		named("KS", map[string]any{"decimals": 3}),
-		named("Adjusted p", map[string]any{"unit": "sci", "decimals": 1}),
+		named("p adj.", map[string]any{"unit": "sci", "decimals": 1}),
 		named("Rows", map[string]any{"unit": "short", "decimals": 0}),
+		named("Model", width(80)), named("Feature", width(110)), named("Verdict", width(86)), named("In alarm", width(80)),
 	}
 }
 
 func ranking() Panel {
 	columns := []struct{ ref, name, metric string }{
-		{"A", "PSI", "gnomon_feature_psi"}, {"B", "JS distance", "gnomon_feature_js_distance"}, {"C", "KS", "gnomon_feature_ks_statistic"},
-		{"D", "Adjusted p", "gnomon_feature_ks_adjusted_pvalue"}, {"E", "Rows", "gnomon_feature_window_samples"}, {"F", "In alarm", "gnomon_feature_drifted"},
+		{"A", "PSI", "gnomon_feature_psi"}, {"B", "JS", "gnomon_feature_js_distance"}, {"C", "KS", "gnomon_feature_ks_statistic"},
+		{"D", "p adj.", "gnomon_feature_ks_adjusted_pvalue"}, {"E", "Rows", "gnomon_feature_window_samples"}, {"F", "In alarm", "gnomon_feature_drifted"},
 	}
 	p := Panel{Kind: "table", Title: "Features by change", W: 12, H: 10, Unit: "none", Only: Prometheus,
 		Description: "The sidecars' windows against the reference, the largest change of any replica. PSI and KL over ten reference quantiles, shares floored at 1e-4.",
 		Overrides:   append(driftColumns(), named("In alarm", map[string]any{"mappings": yesno("yes", "no", 0)})),
-		Options:     map[string]any{"sortBy": []map[string]any{{"displayName": "JS distance", "desc": true}}},
+		Options:     map[string]any{"sortBy": []map[string]any{{"displayName": "JS", "desc": true}}},
 	}
 	rename, order := map[string]string{"model": "Model", "feature": "Feature"}, []string{"model", "feature"}
 	for _, c := range columns {
@@ -67,10 +78,10 @@ func rankingOfRange() Panel {
 		Description: "All rows of the range, of all replicas, against the training profile; p-values adjusted over the features. Edit the query to compare with the day before or with the time before the last model change.",
 		Targets:     []Target{{Gnomon: map[string]any{"queryType": "drift", "format": "table", "model": "$model", "reference": map[string]any{"kind": "training"}}}},
 		Transform: []dashboard.DataTransformerConfig{transform("organize", map[string]any{
-			"excludeByName": map[string]bool{"psi_lower": true, "psi_upper": true, "p_value": true, "reference_rows": true, "reference": true, "chi2": true, "kl": true, "design_effect": true},
+			"excludeByName": map[string]bool{"psi_lower": true, "psi_upper": true, "p_value": true, "reference_rows": true, "reference": true, "reason": true, "chi2": true, "kl": true, "design_effect": true},
 			"indexByName":   map[string]int{},
-			"renameByName":  map[string]string{"model": "Model", "feature": "Feature", "verdict": "Verdict", "js": "JS distance", "psi": "PSI", "ks": "KS", "ks_upper": "KS at most", "p_adjusted": "Adjusted p", "rows": "Rows", "reason": "Why"}})},
-		Overrides: append(driftColumns(), named("KS at most", map[string]any{"decimals": 3})),
+			"renameByName":  map[string]string{"model": "Model", "feature": "Feature", "verdict": "Verdict", "js": "JS", "psi": "PSI", "ks": "KS", "ks_upper": "KS ≤", "p_adjusted": "p adj.", "rows": "Rows"}})},
+		Overrides: append(driftColumns(), named("KS ≤", map[string]any{"decimals": 3})),
 	}
 }
 
@@ -127,25 +138,31 @@ func heatmapOfRange() Panel {
 }
 
 func matrixCell() map[string]any {
-	return map[string]any{"align": "center", "cellOptions": map[string]any{"type": "color-background", "mode": "basic"}, "inspect": false}
+	return map[string]any{"align": "center", "minWidth": 36, "cellOptions": map[string]any{"type": "color-background", "mode": "basic"}, "inspect": false}
+}
+
+// actualColumn is the row's class: a name, even where it looks like a number.
+func actualColumn(name string) Override {
+	return named(name, map[string]any{"unit": "string", "custom.cellOptions": map[string]any{"type": "auto"}, "custom.width": 70})
 }
 
 func confusionMatrix() Panel {
-	return Panel{Kind: "table", Title: "Confusion matrix", W: 10, H: 10, Unit: "none", Only: Prometheus, Decimals: ptr(0.),
+	return Panel{Kind: "table", Title: "Confusion matrix", W: 12, H: 10, Unit: "none", Only: Prometheus, Decimals: ptr(0.),
 		Description: "Labelled predictions of the range: a row an actual class, a column a predicted one.",
 		Targets:     []Target{{Expr: "round(sum by (actual, predicted) (" + increase(m("gnomon_confusion_total"), "$__range") + "))", Table: true}},
 		Transform: []dashboard.DataTransformerConfig{
 			transform("groupingToMatrix", map[string]any{"rowField": "actual", "columnField": "predicted", "valueField": "Value"}),
+			columns(map[string]string{"actual\\predicted": "actual"}),
 		},
-		Steps: steps("transparent", 1, sky, 100, blue), Custom: matrixCell(),
+		Steps: steps("transparent", 1, sky, 100, blue), Custom: matrixCell(), Overrides: []Override{actualColumn("actual")},
 	}
 }
 
 func confusionOfRange() Panel {
-	return Panel{Kind: "table", Title: "Confusion matrix", W: 10, H: 10, Unit: "percentunit", Only: Gnomon, Decimals: ptr(0.),
+	return Panel{Kind: "table", Title: "Confusion matrix", W: 12, H: 10, Unit: "percentunit", Only: Gnomon, Decimals: ptr(0.),
 		Description: "Labelled predictions of the range as shares of the actual class: a row an actual class, a column a predicted one.",
 		Targets:     []Target{{Gnomon: map[string]any{"queryType": "confusion", "normalise": true, "model": "$model", "modelVersion": "$model_version"}}},
-		Steps:       steps("transparent", .01, sky, .5, blue), Custom: matrixCell(),
+		Steps:       steps("transparent", .01, sky, .5, blue), Custom: matrixCell(), Overrides: []Override{actualColumn("actual")},
 	}
 }
 
@@ -163,7 +180,7 @@ func reliability() Panel {
 	share := func(metric string) string {
 		return "sum by (bin) (" + increase(m(metric), "$__range") + ") / (sum by (bin) (" + increase(m("gnomon_calibration_bin_total"), "$__range") + ") >= 1)"
 	}
-	return Panel{Kind: "xychart", Title: "Reliability", W: 7, H: 10, Unit: "percentunit", Only: Prometheus, Min: ptr(0.), Max: ptr(1.),
+	return Panel{Kind: "xychart", Title: "Reliability", W: 6, H: 10, Unit: "percentunit", Only: Prometheus, Min: ptr(0.), Max: ptr(1.),
 		Description: "Accuracy by confidence. On the diagonal confidence can be believed; below it the model is too sure of itself.",
 		Targets:     []Target{{Expr: share("gnomon_calibration_bin_confidence_total"), Table: true}, {Expr: share("gnomon_calibration_bin_correct_total"), Table: true}, {Expr: share("gnomon_calibration_bin_confidence_total"), Table: true}},
 		Transform:   tableOf(map[string]string{"Value #A": "confidence", "Value #B": "accuracy", "Value #C": "calibrated"}, []string{"Value #A", "Value #B", "Value #C", "bin"}, "Time"),
@@ -182,7 +199,7 @@ func reliabilityOfRange() Panel {
 }
 
 func calibrationTrend() Panel {
-	return Panel{Kind: "timeseries", Title: "Calibration error", W: 7, H: 10, Unit: "percentunit", Min: ptr(0.),
+	return Panel{Kind: "timeseries", Title: "Calibration error", W: 6, H: 10, Unit: "percentunit", Min: ptr(0.),
 		Description: "Expected calibration error of the sidecars' labelled windows by binning scheme; debiased is without what chance adds.",
 		Targets:     []Target{{Expr: "avg by (model, model_version, scheme) (" + m("gnomon_calibration_error_ratio") + ")", Legend: "{{scheme}} {{model}} {{model_version}}"}},
 	}
@@ -192,6 +209,9 @@ func shadowTable() Panel {
 	return Panel{Kind: "table", Title: "Disagreement with the shadows", W: 12, H: 8, Unit: "none", Only: Gnomon,
 		Description: "Share of disagreements over the range with a confidence sequence: it stays valid however often one looks.",
 		Targets:     []Target{{Gnomon: map[string]any{"queryType": "shadows", "format": "table", "model": "$model", "modelVersion": "$model_version"}}},
+		Transform: []dashboard.DataTransformerConfig{columns(map[string]string{"shadow": "Shadow", "role": "Role", "disagreement": "Differ", "lower": "At least", "upper": "At most", "noise_floor": "Noise", "says": "Which says"},
+			"model", "model_version", "provider", "comparisons", "disagreements")},
+		Overrides: []Override{named("Shadow", width(90)), named("Role", width(80)), named("Which says", wrapped())},
 	}
 }
 
@@ -199,7 +219,10 @@ func objectives() Panel {
 	return Panel{Kind: "table", Title: "Error budgets", W: 12, H: 8, Unit: "none", Only: Gnomon,
 		Description: "All objectives of the chosen models: what is left, how fast it goes, and when it is gone.",
 		Targets:     []Target{{Gnomon: map[string]any{"queryType": "slo", "format": "table", "period": "30d", "model": "$model", "modelVersion": "$model_version"}}},
-		Overrides:   []Override{named("budget_remaining", cell("percentunit", steps(red, .01, orange, .25, blue)))},
+		Transform: []dashboard.DataTransformerConfig{columns(map[string]string{"slo": "Objective", "model": "Model", "objective": "Goal", "current": "Now", "budget_remaining": "Left", "burn_1h": "Burn 1h", "burn_1d": "Burn 1d", "exhausted_in": "Gone in"},
+			"model_version", "shadow", "burn_5m", "burn_30m", "burn_6h", "burn_3d")},
+		Overrides: []Override{named("Left", cell("percentunit", steps(red, .01, orange, .25, blue))), named("Objective", width(100)), named("Model", width(80)),
+			{Pattern: "^Burn .*", Set: map[string]any{"decimals": 2}}, {Pattern: "^(Goal|Now|Left)$", Set: map[string]any{"unit": "percentunit", "decimals": 1}}},
 	}
 }
 
@@ -268,6 +291,39 @@ func anomaliesByKind() Panel {
 		Description: "Anomalies of requests and answers in the range; the largest kinds. Zeros are good news.",
 		Targets:     []Target{{Expr: "topk(6, sum by (kind) (" + increase(t("gnomon_payload_anomalies_total"), "$__range") + "))", Legend: "{{kind}}", Instant: true}},
 		Steps:       steps(blue, 1, orange),
+	}
+}
+
+func schemaAnomalies() Panel {
+	return Panel{Kind: "bargauge", Title: "Schema anomalies", W: 8, H: 8, Unit: "none", Min: ptr(0.), Decimals: ptr(0.), NoValue: "no anomaly so far",
+		Description: "Records of the range with a feature that is missing, of another type, outside of its range, constant or out of order; the largest. Absent while there was none.",
+		Targets:     []Target{{Expr: "topk(6, sum by (feature, kind) (" + increase(m("gnomon_schema_anomalies_total"), "$__range") + "))", Legend: "{{feature}}: {{kind}}", Instant: true}},
+		Steps:       steps(blue, 1, orange),
+	}
+}
+
+func gpuOverTime() Panel {
+	return Panel{Kind: "timeseries", Title: "GPU by whose processes", W: 12, H: 8, Unit: "bytes", Min: ptr(0.), NoValue: "no GPU is watched",
+		Description: "Memory of the GPUs by whose processes hold it (the primary's, the shadow's, others), and busy time on the right.",
+		Targets: []Target{
+			{Expr: "sum by (instance, gpu, process) (" + t("gnomon_gpu_process_memory_bytes") + ")", Legend: "memory {{process}} {{gpu}}"},
+			{Expr: "max by (instance, gpu) (" + t("gnomon_gpu_utilization_ratio") + ")", Legend: "busy {{gpu}}"},
+		},
+		Overrides: []Override{{Pattern: "^busy .*", Set: map[string]any{"unit": "percentunit", "max": 1, "custom.axisPlacement": "right", "custom.fillOpacity": 0}}},
+	}
+}
+
+func worstRecords() Panel {
+	return Panel{Kind: "table", Title: "Worst records", W: 12, H: 8, Unit: "none", Only: Gnomon, NoValue: "no record is kept",
+		Description: "Single records that the sidecars keep: failing, disagreeing, unsure, far from the reference, the worst first. No payload; what their privacy rules forbid is not here.",
+		Targets:     []Target{{Gnomon: map[string]any{"queryType": "worst", "model": "$model", "modelVersion": "$model_version", "limit": 20}}},
+	}
+}
+
+func slowTraces() Panel {
+	return Panel{Kind: "table", Title: "Slowest traced requests", W: 12, H: 8, Unit: "none", Only: Gnomon, NoValue: "no exemplar in this range",
+		Description: "Exemplars of the latency histogram. Give the field trace_id a data link to your tracing data source.",
+		Targets:     []Target{{Gnomon: map[string]any{"queryType": "traces", "model": "$model", "modelVersion": "$model_version", "limit": 20}}},
 	}
 }
 

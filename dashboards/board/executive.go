@@ -9,10 +9,10 @@ func executive() Board {
 		UID: "gnomon-executive", Title: "gnomon: executive", From: "now-30d", Refresh: "1m", KPI: true,
 		Description: "Can the models be trusted, what do they bring, what do they cost.",
 		Rows: []Row{
-			{"Can the models be trusted?", []Panel{verdictStat(), modelsTable()}},
-			{"What do they bring?", []Panel{kpiPanel(), accuracyTrend(12)}},
-			{"What has changed?", []Panel{driftSummary(), driftAlarms(), modelChanges(), sinceChange()}},
-			{"What is left, what does it cost?", []Panel{budgets(12), costStat(), trainingStat()}},
+			{Title: "Can the models be trusted?", Panels: []Panel{verdictStat(), modelsTable()}},
+			{Title: "What do they bring?", Panels: []Panel{kpiPanel(), accuracyTrend(12)}},
+			{Title: "What has changed?", Panels: []Panel{driftSummary(), driftAlarms(), modelChanges(), sinceChange()}},
+			{Title: "What is left, what does it cost?", Panels: []Panel{budgets(12), costStat(), trainingStat()}},
 		},
 	}
 }
@@ -35,11 +35,11 @@ func modelsTable() Panel {
 		{"D", "Errors", errorRatio()},
 		{"E", "p99", quantile("0.99")},
 		{"F", "Drifted", "max by (model, model_version) (sum by (model, model_version, instance) (" + m("gnomon_feature_drifted") + "))"},
-		{"G", "Calibration error", "avg by (model, model_version) (" + m("gnomon_calibration_error_ratio", `scheme="debiased"`) + ")"},
+		{"G", "ECE", "avg by (model, model_version) (" + m("gnomon_calibration_error_ratio", `scheme="debiased"`) + ")"},
 		{"H", "Changes", by + "(" + increase(m("gnomon_model_changes_total"), "$__range") + ")"},
 	}
 	p := Panel{Kind: "table", Title: "Models", W: 18, H: 8, Unit: "short",
-		Description: "One row a model and version: quality, traffic and what has changed in the range.",
+		Description: "One row a model and version: quality, traffic and what has changed in the range. ECE is the expected calibration error, without what chance adds.",
 	}
 	rename, index := map[string]string{"model": "Model", "model_version": "Version"}, map[string]int{"model": 0, "model_version": 1}
 	for i, c := range columns {
@@ -59,7 +59,7 @@ func modelsTable() Panel {
 		named("Errors", cell("percentunit", steps("transparent", .001, orange, .01, red)), map[string]any{"decimals": 2}),
 		named("p99", cell("s", steps("transparent", .2, orange, .5, red))),
 		named("Drifted", cell("none", steps("transparent", 1, orange))),
-		named("Calibration error", cell("percentunit", steps("transparent", .05, orange)), map[string]any{"decimals": 1}),
+		named("ECE", cell("percentunit", steps("transparent", .05, orange)), map[string]any{"decimals": 1}),
 		named("Changes", map[string]any{"unit": "none", "decimals": 0}),
 	}
 	return p
@@ -104,7 +104,7 @@ func driftAlarms() Panel {
 	return Panel{Kind: "timeseries", Title: "Drift alarms an hour", W: 9, H: 7, Unit: "none", Min: ptr(0.),
 		Description: "Alarms of the features' sequential detectors. With the default settings one false alarm in 30 days a model is expected.",
 		Targets:     []Target{{Expr: by + "(" + increase(m("gnomon_feature_drift_alarms_total"), "1h") + ")", Legend: "{{model}} {{model_version}}"}},
-		Custom:      map[string]any{"drawStyle": "bars", "fillOpacity": 60},
+		Custom:      map[string]any{"drawStyle": "bars", "fillOpacity": 60, "axisSoftMax": 1},
 	}
 }
 
@@ -142,7 +142,7 @@ func latencyBudget(window string) string {
 
 func costStat() Panel {
 	return Panel{Kind: "stat", Title: "Cost of 1,000 inferences", W: 6, H: 8, Unit: "short", Decimals: ptr(4.),
-		Description: "By measured busy time and the configured prices, in their currency.",
+		Description: "By measured busy time and the configured prices, in their currency. Without prices in the configuration nothing is counted.",
 		Targets:     []Target{{Expr: "1000 * sum by (model, model_version, currency) (" + increase(m("gnomon_cost_total", `component!="training"`), "$__range") + ") / on (model, model_version) group_left () (" + by + "(" + increase(m("gnomon_cost_inferences_total"), "$__range") + ") > 0)", Legend: "{{model}} {{model_version}} {{currency}}", Instant: true}},
 		NoValue:     noPrice, Steps: steps(blue), Options: map[string]any{"textMode": "value_and_name"},
 	}

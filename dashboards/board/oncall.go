@@ -5,12 +5,12 @@ func oncall() Board {
 		UID: "gnomon-oncall", Title: "gnomon: on-call", From: "now-1h", Refresh: "10s",
 		Description: "Is it me, the data, the model or the machine? One row an answer.",
 		Rows: []Row{
-			{"What is wrong?", []Panel{verdictStat(), findings(), driftedList(), identity()}},
-			{"Is it me? The service", []Panel{latency(), outcomes(), errorsByCause()}},
-			{"Is it the model?", []Panel{versions(), disagreement(8), accuracyTrend(8)}},
-			{"Is it the data?", []Panel{evidence(), freshness(), anomalies()}},
-			{"Is it the machine?", []Panel{drops(), queue(), resources(8), gpu(), shadowState()}},
-			{"How much is left?", []Panel{burnRates(), budgets(12)}},
+			{Title: "What is wrong?", Panels: []Panel{verdictStat(), findings(), driftedList(), identity()}},
+			{Title: "Is it me? The service", Panels: []Panel{latency(), outcomes(), errorsByCause()}},
+			{Title: "Is it the model?", Panels: []Panel{versions(), disagreement(8), accuracyTrend(8)}},
+			{Title: "Is it the data?", Panels: []Panel{evidence(), freshness(), anomalies()}},
+			{Title: "Is it the machine?", Panels: []Panel{drops(), queue(), resources(8), gpu(), shadowState()}},
+			{Title: "How much is left?", Panels: []Panel{burnRates(), budgets(12)}},
 		},
 	}
 }
@@ -22,7 +22,7 @@ func findings() Panel {
 		Targets:     []Target{{Gnomon: map[string]any{"queryType": "status", "model": "$model", "modelVersion": "$model_version"}}},
 		Overrides: []Override{
 			named("level", map[string]any{"custom.hidden": true, "custom.hideFrom": map[string]any{"viz": true}}),
-			named("findings", map[string]any{"custom.cellOptions": map[string]any{"type": "auto", "wrapText": true}, "custom.width": 760}),
+			named("model", width(110)), named("model_version", width(110)), named("verdict", width(90)), named("findings", wrapped()),
 		}}
 }
 
@@ -75,7 +75,7 @@ func errorsByCause() Panel {
 	return Panel{Kind: "timeseries", Title: "Error ratio by cause", W: 8, H: 8, Unit: "percentunit", Min: ptr(0.),
 		Description: "Answers: infrastructure, model or client? Share of all requests; cancelled ones are the clients'.",
 		Targets:     []Target{{Expr: "sum by (outcome) (" + rate(m("gnomon_requests_total", `outcome!="success"`)) + ") / on () group_left () (sum(" + rate(m("gnomon_requests_total")) + ") > 0)", Legend: "{{outcome}}"}},
-		Overrides:   outcomeColors(),
+		Overrides:   outcomeColors(), Custom: softly(.01),
 	}
 }
 
@@ -87,9 +87,9 @@ func versions() Panel {
 			{Expr: by + "(" + rate(m("gnomon_requests_total")) + ")", Table: true},
 			{Expr: by + "(" + increase(m("gnomon_model_changes_total"), "$__range") + ")", Table: true},
 		},
-		Transform: tableOf(map[string]string{"model": "Model", "model_version": "Version", "digest": "Digest", "Value #B": "Requests/s", "Value #C": "Changes"}, []string{"model", "model_version", "Value #B", "Value #C", "digest"}, "Time", "Value #A"),
-		Overrides: []Override{named("Requests/s", map[string]any{"unit": "reqps", "decimals": 0}), named("Changes", map[string]any{"unit": "none", "decimals": 0})},
-		Links:     []Link{{"Roll back: runbook", "https://github.com/gnomon-dev/gnomon/tree/main/alerts/runbooks"}},
+		Transform: tableOf(map[string]string{"model": "Model", "model_version": "Version", "digest": "Digest", "Value #B": "req/s", "Value #C": "Changes"}, []string{"model", "model_version", "Value #B", "Value #C", "digest"}, "Time", "Value #A"),
+		Overrides: []Override{named("req/s", map[string]any{"unit": "short", "decimals": 0}), named("Changes", map[string]any{"unit": "none", "decimals": 0})},
+		Links:     []Link{{"Roll back: what to do", runbooks + "VersionMismatch.md"}},
 	}
 }
 
@@ -106,10 +106,10 @@ func disagreement(w uint32) Panel {
 }
 
 func evidence() Panel {
-	return Panel{Kind: "timeseries", Title: "Evidence of drift", W: 8, H: 8, Unit: "none",
-		Description: "Answers: is it the data? Evidence of each feature's detector over its threshold, logarithmic: above 1 it is in alarm, at a stated rate of false ones.",
-		Targets:     []Target{{Expr: "topk(8, max by (model, feature) (" + m("gnomon_feature_drift_evidence_ratio", oneFeature) + "))", Legend: "{{model}} {{feature}}"}},
-		Steps:       steps("transparent", 1, red), Custom: merge(withLine(), map[string]any{"scaleDistribution": map[string]any{"type": "log", "log": 10}, "fillOpacity": 0}),
+	return Panel{Kind: "timeseries", Title: "Evidence of drift", W: 8, H: 8, Unit: "none", Decimals: ptr(3.),
+		Description: "Answers: is it the data? Evidence of each feature's detector over its threshold, logarithmic from 0.001 on: above 1 it is in alarm, at a stated rate of false ones.",
+		Targets:     []Target{{Expr: "clamp_min(topk(8, max by (model, feature) (" + m("gnomon_feature_drift_evidence_ratio", oneFeature) + ")), 0.001)", Legend: "{{model}} {{feature}}"}},
+		Steps:       steps("transparent", 1, red), Custom: merge(withLine(), map[string]any{"scaleDistribution": map[string]any{"type": "log", "log": 10}, "fillOpacity": 0, "axisSoftMin": .001, "axisSoftMax": 10}),
 	}
 }
 
@@ -131,13 +131,15 @@ func anomalies() Panel {
 	return Panel{Kind: "timeseries", Title: "Malformed payloads", W: 8, H: 8, Unit: "ops", Min: ptr(0.),
 		Description: "Answers: did the schema change? Anomalies of requests and answers by kind, a second; the largest kinds.",
 		Targets:     []Target{{Expr: "topk(5, sum by (kind) (" + rate(t("gnomon_payload_anomalies_total")) + "))", Legend: "{{kind}}"}},
+		Custom:      softly(1),
 	}
 }
 
 func drops() Panel {
-	return Panel{Kind: "timeseries", Title: "Dropped records by reason", W: 8, H: 8, Unit: "ops", Min: ptr(0.),
+	return Panel{Kind: "timeseries", Title: "Dropped records, largest reasons", W: 8, H: 8, Unit: "ops", Min: ptr(0.),
 		Description: "Answers: is the monitor blind? Records that were sampled but not kept. The primary never waits for us: under pressure we drop, and count it.",
-		Targets:     []Target{{Expr: "sum by (reason) (" + rate(t("gnomon_records_dropped_total")) + ")", Legend: "{{reason}}"}},
+		Targets:     []Target{{Expr: "topk(5, sum by (reason) (" + rate(t("gnomon_records_dropped_total")) + "))", Legend: "{{reason}}"}},
+		Custom:      softly(1),
 	}
 }
 
@@ -161,14 +163,22 @@ func resources(w uint32) Panel {
 }
 
 func gpu() Panel {
+	const device = "max by (instance, gpu) "
 	return Panel{Kind: "stat", Title: "GPU", W: 8, H: 6, Unit: "percentunit", Decimals: ptr(0.),
-		Description: "Answers: is it the machine? Utilisation and memory of the GPUs.",
+		Description: "Answers: is it the machine? Busy time and memory of the GPUs, their temperature, and errors that the driver reported in the range.",
 		Targets: []Target{
-			{Expr: "max by (gpu) (" + t("gnomon_gpu_utilization_ratio") + ")", Legend: "busy {{gpu}}", Instant: true},
-			{Expr: "max by (gpu) (" + t("gnomon_gpu_memory_used_bytes") + " / " + t("gnomon_gpu_memory_total_bytes") + ")", Legend: "memory {{gpu}}", Instant: true},
+			{Expr: device + "(" + t("gnomon_gpu_utilization_ratio") + ")", Legend: "busy {{gpu}}", Instant: true},
+			{Expr: device + "(" + t("gnomon_gpu_memory_used_bytes") + " / " + t("gnomon_gpu_memory_total_bytes") + ")", Legend: "memory {{gpu}}", Instant: true},
+			{Expr: device + "(" + t("gnomon_gpu_temperature_celsius") + ")", Legend: "temperature {{gpu}}", Instant: true},
+			{Expr: "sum by (instance) (" + increase(t("gnomon_gpu_xid_errors_total"), "$__range") + ")", Legend: "XID errors", Instant: true},
+			{Expr: device + "(1 - " + t("gnomon_gpu_device_up") + ")", Legend: "lost {{gpu}}", Instant: true},
 		},
 		Steps: steps(blue, .9, orange, .97, red), NoValue: "no GPU is watched", Options: map[string]any{"textMode": "value_and_name"},
-	}
+		Overrides: []Override{
+			{Pattern: "^temperature .*", Set: map[string]any{"unit": "celsius", "thresholds": map[string]any{"mode": "absolute", "steps": steps(blue, 80, orange, 90, red)}}},
+			{Pattern: "^XID .*", Set: map[string]any{"unit": "none", "thresholds": map[string]any{"mode": "absolute", "steps": steps(blue, 1, red)}}},
+			{Pattern: "^lost .*", Set: map[string]any{"unit": "none", "thresholds": map[string]any{"mode": "absolute", "steps": steps(blue, 1, red)}}},
+		}}
 }
 
 func shadowState() Panel {

@@ -51,7 +51,7 @@ func customs(kind string) map[string]any {
 	case "barchart":
 		return map[string]any{"fillOpacity": 80, "lineWidth": 0}
 	case "table":
-		return map[string]any{"align": "auto", "cellOptions": map[string]any{"type": "auto"}, "inspect": false}
+		return map[string]any{"align": "auto", "cellOptions": map[string]any{"type": "auto"}, "inspect": false, "minWidth": 56}
 	}
 	return map[string]any{}
 }
@@ -60,6 +60,17 @@ func customs(kind string) map[string]any {
 func withLine() map[string]any {
 	return map[string]any{"thresholdsStyle": map[string]any{"mode": "dashed"}}
 }
+
+// softly gives the axis of what is mostly zero a sensible top; Grafana would
+// take 100.
+func softly(top float64) map[string]any { return map[string]any{"axisSoftMax": top} }
+
+// wrapped is a column of long text: Grafana 11 and 12 keep it in two places.
+func wrapped() map[string]any {
+	return map[string]any{"custom.cellOptions": map[string]any{"type": "auto", "wrapText": true}, "custom.wrapText": true}
+}
+
+func width(n int) map[string]any { return map[string]any{"custom.width": n} }
 
 // cell colours a table's cells by their thresholds.
 func cell(unit string, steps any) map[string]any {

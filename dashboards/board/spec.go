@@ -66,8 +66,9 @@ type Link struct{ Title, URL string }
 
 // Row is a line of panels under a question.
 type Row struct {
-	Title  string
-	Panels []Panel
+	Title     string
+	Panels    []Panel
+	Collapsed bool // opens on demand: its panels need what not everybody has
 }
 
 // Board is one dashboard.

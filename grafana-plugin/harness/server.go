@@ -43,7 +43,14 @@ func (s *Source) Handler(prometheus string, f Files) (http.Handler, error) {
 	static := func(prefix, dir string) { mux.Handle(prefix, http.StripPrefix(prefix, http.FileServer(http.Dir(dir)))) }
 	static("/public/plugins/"+plugin.ID+"/", f.Dist)
 	static("/public/build/img/", filepath.Join(f.Browser, "..", "..", "node_modules", "@grafana", "ui", "dist", "public", "img"))
-	mux.HandleFunc("/public/fonts/", nothing) // those of the machine serve as well
+	mux.HandleFunc("/public/fonts/inter/{name}", func(w http.ResponseWriter, r *http.Request) { // text is measured in it
+		weight := map[string]string{"Inter-Medium.woff2": "500"}[r.PathValue("name")]
+		if weight == "" {
+			weight = "400"
+		}
+		http.ServeFile(w, r, filepath.Join(f.Browser, "node_modules", "@fontsource", "inter", "files", "inter-latin-"+weight+"-normal.woff2"))
+	})
+	mux.HandleFunc("/public/fonts/", nothing)
 	static("/systemjs/", filepath.Join(f.Browser, "node_modules", "systemjs", "dist"))
 	static("/bundle/", f.Bundle)
 	static("/dashboards/", f.Dashboards)

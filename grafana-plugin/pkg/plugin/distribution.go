@@ -133,6 +133,7 @@ func histogramFrame(f feature, b *stat.Bins) *data.Frame {
 		data.NewField("xMin", nil, lo), data.NewField("xMax", nil, hi),
 		unit(data.NewField("reference", f.labels(), reference), "percentunit"),
 		unit(data.NewField("current", f.labels(), current), "percentunit"))
+	plainNames(frame)
 	frame.Meta = &data.FrameMeta{Type: frameHistogram, Notices: []data.Notice{{Severity: data.NoticeSeverityInfo, Text: "Bins with an open end, single values and missing values are not on the axis; the bars show them."}}}
 	return frame
 }
@@ -201,6 +202,7 @@ func (in *input) heatmapFrame(f feature, b *binSeries, reference map[string]floa
 		}
 		frame.Fields = append(frame.Fields, data.NewField(l, f.labels(), values))
 	}
+	plainNames(frame)
 	frame.Meta = &data.FrameMeta{Type: frameHeatmapRows}
 	return frame
 }

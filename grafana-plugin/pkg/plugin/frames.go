@@ -39,9 +39,25 @@ func seriesFrame(name string, labels data.Labels, times []time.Time, values []*f
 	return f
 }
 
+// typed completes a frame. The fields of tables are called what they are called,
+// without their labels behind them, so that transformations and overrides find
+// them by name whatever is selected.
 func typed(f *data.Frame, t data.FrameType, preferred data.VisType) *data.Frame {
+	plainNames(f)
 	f.Meta = &data.FrameMeta{Type: t, TypeVersion: data.FrameTypeVersion{0, 1}, PreferredVisualization: preferred}
 	return f
+}
+
+func plainNames(f *data.Frame) {
+	for _, field := range f.Fields {
+		if len(field.Labels) == 0 {
+			continue
+		}
+		if field.Config == nil {
+			field.Config = &data.FieldConfig{}
+		}
+		field.Config.DisplayNameFromDS = field.Name
+	}
 }
 
 // emptyFrame carries a notice where there is nothing to show.

@@ -37,10 +37,10 @@ function rows(list: any[]) {
       (row ? row.children : out).push(panel(p));
       continue;
     }
-    row = { title: p.title, y: p.gridPos.y, children: [] as any[] };
+    row = { title: p.title, y: p.gridPos.y, children: (p.panels ?? []).map(panel), isCollapsed: p.collapsed };
     out.push(row);
   }
-  return out.map((r) => (r.children ? new scenes.SceneGridRow({ title: r.title, y: r.y, x: 0, isCollapsible: true, isCollapsed: false, children: r.children }) : r));
+  return out.map((r) => (r.children ? new scenes.SceneGridRow({ title: r.title, y: r.y, x: 0, isCollapsible: true, isCollapsed: r.isCollapsed, children: r.children }) : r));
 }
 
 export function fromDashboard(j: any, from?: string, to?: string) {
@@ -56,7 +56,8 @@ export function fromDashboard(j: any, from?: string, to?: string) {
 /** Where every panel stands: what the checks read. */
 export function state(scene: any) {
   const panels = scenes.sceneGraph.findAllObjects(scene, (o) => o instanceof scenes.VizPanel) as scenes.VizPanel[];
-  return panels.map((p) => {
+  const shown = panels.filter((p) => !(p.parent?.parent instanceof scenes.SceneGridRow && p.parent.parent.state.isCollapsed));
+  return shown.map((p) => {
     const data = scenes.sceneGraph.getData(p).state.data;
     return {
       title: scenes.sceneGraph.interpolate(p, p.state.title), type: p.state.pluginId, state: data?.state ?? 'NotStarted', error: data?.errors?.map((e) => e.message).join('; ') ?? data?.error?.message ?? '',

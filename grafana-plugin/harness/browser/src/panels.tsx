@@ -5,7 +5,9 @@ import {
   DataFrame,
   Field,
   FieldType,
+  cacheFieldDisplayNames,
   formattedValueToString,
+  getDisplayValueAlignmentFactors,
   getFieldDisplayName,
   getFieldDisplayValues,
   getValueFormat,
@@ -72,6 +74,7 @@ function Bars(p: PanelProps) {
   return (
     <VizRepeater
       getValues={() => values(p, theme)}
+      getAlignmentFactors={(list: any[]) => getDisplayValueAlignmentFactors(list)}
       renderValue={({ value: v, width, height, alignmentFactors }: any) => (
         <BarGauge theme={theme} width={width} height={height} value={v.display} field={v.field} display={v.view?.getFieldDisplayProcessor(v.colIndex)} alignmentFactors={alignmentFactors} orientation={VizOrientation.Horizontal} displayMode={p.options.displayMode} valueDisplayMode={p.options.valueMode} showUnfilled={p.options.showUnfilled} namePlacement={p.options.namePlacement} itemSpacing={8} lcdCellWidth={8} />
       )}
@@ -87,6 +90,7 @@ function Bars(p: PanelProps) {
 }
 
 function Table(p: PanelProps) {
+  cacheFieldDisplayNames(p.data.series); // as the core panel: columns are called what they are displayed as
   const frame = p.data.series[p.options.frameIndex ?? 0] ?? p.data.series[0];
   return (
     <div style={{ width: p.width, height: p.height, overflow: 'hidden' }}>
