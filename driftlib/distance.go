@@ -20,8 +20,11 @@ func shares(counts []float64) ([]float64, error) {
 		}
 		sum += c
 	}
-	if sum <= 0 {
+	switch {
+	case sum <= 0:
 		return nil, ErrEmpty
+	case math.IsInf(sum, 0):
+		return nil, fmt.Errorf("%w: the counts add up to more than a float64 holds", ErrValue)
 	}
 	out := make([]float64, len(counts))
 	for i, c := range counts {
@@ -166,6 +169,10 @@ type ChiSquare struct {
 	Statistic float64
 	DoF       int // bins with any observation, less one
 	PValue    float64
+	// SmallestExpected is the smallest expected count of any cell: below 5 the
+	// p-value is rough, and PoolSmall or more rows are called for. 0 where there
+	// are fewer than two bins.
+	SmallestExpected float64
 }
 
 // ChiSquareTest compares two binned samples as a 2 x B contingency table: both
@@ -189,7 +196,7 @@ func ChiSquareTest(reference, current []float64) (ChiSquare, error) {
 	for i := range reference {
 		n, m = n+reference[i], m+current[i]
 	}
-	r := ChiSquare{DoF: -1}
+	r := ChiSquare{DoF: -1, SmallestExpected: math.Inf(1)}
 	for i := range reference {
 		both := reference[i] + current[i]
 		if both == 0 {
@@ -197,7 +204,8 @@ func ChiSquareTest(reference, current []float64) (ChiSquare, error) {
 		}
 		r.DoF++
 		for _, side := range [2][2]float64{{reference[i], n}, {current[i], m}} {
-			expected := both * side[1] / (n + m)
+			expected := both * (side[1] / (n + m))
+			r.SmallestExpected = min(r.SmallestExpected, expected)
 			r.Statistic += (side[0] - expected) * (side[0] - expected) / expected
 		}
 	}

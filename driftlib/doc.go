@@ -3,7 +3,8 @@
 // them that monitoring a model needs: reference profiles (driftlib/profile),
 // sliding windows (driftlib/window), verdicts with effect size and adjusted
 // p-value (driftlib/verdict), sequential detectors with a stated rate of false
-// alarms (driftlib/sequential), calibration (driftlib/calibration).
+// alarms (driftlib/sequential), calibration (driftlib/calibration), tests of whole
+// vectors (driftlib/multivariate).
 //
 // A figure without its definition is not comparable: every function here
 // states formula, base, floor, range and source. Arguments are never changed.
@@ -24,4 +25,7 @@ var (
 	ErrLength = errors.New("lengths differ")
 	// ErrValue: NaN, a negative count or a negative weight.
 	ErrValue = errors.New("value out of range")
+	// ErrDegenerate: too few values, or all of them equal, where a statistic
+	// needs a spread.
+	ErrDegenerate = errors.New("too few distinct values")
 )

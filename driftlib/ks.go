@@ -188,7 +188,8 @@ func KSAsymptoticPValue(d, n, m float64) float64 {
 	if math.IsNaN(d) || !(n > 0) || !(m > 0) {
 		return math.NaN()
 	}
-	size := max(math.Round(n*m/(n+m)), 1)
+	n, m = min(n, m), max(n, m)
+	size := max(math.Round(n/(1+n/m)), 1) // n m / (n + m), which may not overflow
 	switch z := d * math.Sqrt(size); {
 	case d >= 1:
 		return 0
@@ -196,10 +197,21 @@ func KSAsymptoticPValue(d, n, m float64) float64 {
 		return 1
 	case z < 1.8:
 		return min(max(1-pelzGood(z, size), 0), 1)
+	case z > 19.4:
+		return 0 // below the smallest float: P <= 2 exp(-2 z²)
+	case size > smirnovLimit:
+		// Smirnov's expansion with its next term; relative error of the order of
+		// z^6/size^1.5.
+		tail := 2*z*z + 2*z/(3*math.Sqrt(size)) + 1/(18*size)
+		return min(2*math.Exp(-tail-4./9*(z*z*z*z-z*z)/size), 1)
 	default:
 		return min(2*smirnov(d, size), 1)
 	}
 }
+
+// smirnovLimit is the size up to which the upper tail is summed up term by
+// term.
+const smirnovLimit = 100_000
 
 // pelzGood is P(D_n < z / sqrt(n)).
 func pelzGood(z, n float64) float64 {

@@ -55,33 +55,57 @@ func CramerVonMises(x, y []float64) (TestResult, error) {
 	if err != nil {
 		return TestResult{}, err
 	}
-	n, m := float64(len(a)), float64(len(b))
-	rank, i, j := 0.0, 0.0, 0.0
-	var sumA, sumB float64
-	pooled(a, b, func(_ float64, inA, inB int) {
-		r := rank + float64(inA+inB+1)/2
-		for range inA {
-			i++
-			sumA += (r - i) * (r - i)
-		}
-		for range inB {
-			j++
-			sumB += (r - j) * (r - j)
-		}
-		rank += float64(inA + inB)
-	})
+	var s rankSquares
+	pooled(a, b, func(_ float64, inA, inB int) { s.add(float64(inA), float64(inB)) })
+	return s.result(), nil
+}
+
+// rankSquares adds up the squares of Cramér-von Mises, value by value in
+// ascending order.
+type rankSquares struct{ n, m, sumA, sumB float64 }
+
+// add takes the next value, which inA of the first and inB of the second sample
+// have.
+func (s *rankSquares) add(inA, inB float64) {
+	rank := s.n + s.m + (inA+inB+1)/2
+	s.sumA += squaresFrom(rank-s.n, inA)
+	s.sumB += squaresFrom(rank-s.m, inB)
+	s.n += inA
+	s.m += inB
+}
+
+// squaresFrom is the sum of (c - k)² over k from 1 to n.
+func squaresFrom(c, n float64) float64 {
+	middle := c - (n+1)/2
+	return n * (middle*middle + (n*n-1)/12)
+}
+
+func (s *rankSquares) result() TestResult {
+	n, m := s.n, s.m
 	all, k := n+m, n*m
-	t := (n*sumA+m*sumB)/(k*all) - (4*k-1)/(6*all)
+	t := (s.sumA/m+s.sumB/n)/all - (4*k-1)/(6*all)
+	return TestResult{t, cramerVonMisesPValue(t, n, m)}
+}
+
+// cramerVonMisesPValue brings T to the mean and the variance of its limit.
+func cramerVonMisesPValue(t, n, m float64) float64 {
+	all, k := n+m, n*m
 	mean := (1 + 1/all) / 6
 	variance := (all + 1) * (4*k*all - 3*(n*n+m*m) - 2*k) / (45 * all * all * 4 * k)
-	return TestResult{t, min(1, max(0, 1-cramerVonMisesCDF(1./6+(t-mean)/math.Sqrt(45*variance))))}, nil
+	if !(variance > 0) {
+		return 1 // one value on either side
+	}
+	return min(1, max(0, 1-cramerVonMisesCDF(1./6+(t-mean)/math.Sqrt(45*variance))))
 }
 
 // cramerVonMisesCDF is the limiting law of the statistic, by the series of
 // Anderson and Darling (1952), equation 1.3.
 func cramerVonMisesCDF(x float64) float64 {
-	if x <= 0 {
+	if !(x > 0) {
 		return 0
+	}
+	if x > 12 {
+		return 1 // within 1e-25
 	}
 	sum := 0.0
 	for k := range 50 {
@@ -89,6 +113,9 @@ func cramerVonMisesCDF(x float64) float64 {
 		f, _ := math.Lgamma(float64(k) + 1)
 		y := float64(4*k + 1)
 		q := y * y / (16 * x)
+		if q > 700 { // exp(-q) is 0, and so is the rest
+			break
+		}
 		term := math.Exp(g-f) / (math.Pow(math.Pi, 1.5) * math.Sqrt(x)) * math.Sqrt(y) * math.Exp(-q) * besselK(.25, q)
 		sum += term
 		if term < 1e-12*sum {
@@ -103,13 +130,14 @@ func cramerVonMisesCDF(x float64) float64 {
 func besselK(order, x float64) float64 {
 	const step = 1. / 256
 	sum := math.Exp(-x) / 2
-	for t := step; ; t += step {
+	for t := step; t < 40; t += step { // cosh(40) is 1e17
 		f := math.Exp(-x*math.Cosh(t)) * math.Cosh(order*t)
 		sum += f
 		if f < 1e-18*sum {
-			return sum * step
+			break
 		}
 	}
+	return sum * step
 }
 
 // EnergyDistance is sqrt(2 integral (F - G)²) of two samples' distribution
