@@ -86,6 +86,11 @@ lint: ## formatting and vet
 bench: deps ## run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./driftlib/... ./shadow/... ./exporter/...
 
+.PHONY: bench-peers
+bench-peers: build ## measure gnomon against scipy, Evidently, NannyML and river, interleaved; installs them into .cache/peers (SKIP without python)
+	$(GO) build -trimpath -o bin/peers ./driftlib/peers
+	@driftlib/peers/install.sh && { command -v python3 >/dev/null || exit 0; python3 driftlib/peers/bench.py . $(BENCH_PEERS); }
+
 fuzz: ## run every fuzz target for FUZZTIME (default 20s)
 	@for pkg in $$($(GO) list ./...); do \
 	  for target in $$($(GO) test -list '^Fuzz' $$pkg 2>/dev/null | grep '^Fuzz'); do \

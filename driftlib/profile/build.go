@@ -40,6 +40,7 @@ type Options struct {
 // Scratch is memory to build profiles with. Not safe for concurrent use.
 type Scratch struct {
 	floats   []float64
+	singles  []float32
 	sequence []int
 }
 
@@ -50,6 +51,14 @@ func (s *Scratch) Sort(values []float64) {
 		s.floats = make([]float64, len(values))
 	}
 	radix.Float64s(values, s.floats[:cap(s.floats)])
+}
+
+// Sort32 is Sort of single precision.
+func (s *Scratch) Sort32(values []float32) {
+	if cap(s.singles) < len(values) {
+		s.singles = make([]float32, len(values))
+	}
+	radix.Float32s(values, s.singles[:cap(s.singles)])
 }
 
 // indexes is scratch memory of n integers, of any content.

@@ -13,6 +13,9 @@ const small = 400
 
 // Float64s sorts x ascending. tmp is scratch of at least len(x); nil allocates.
 func Float64s(x, tmp []float64) {
+	if slices.IsSorted(x) { // what was sorted before costs one look
+		return
+	}
 	if len(x) < small {
 		slices.Sort(x)
 		return
@@ -72,6 +75,9 @@ func offsets(c *[radixSize]uint32) {
 
 // Float32s sorts x ascending. tmp is scratch of at least len(x); nil allocates.
 func Float32s(x, tmp []float32) {
+	if slices.IsSorted(x) { // what was sorted before costs one look
+		return
+	}
 	if len(x) < small {
 		slices.Sort(x)
 		return
