@@ -212,6 +212,6 @@ func estimate(dir string) (func() float64, error) {
 		if err != nil {
 			return math.NaN()
 		}
-		return e.ROCAUC
+		return e.ROCAUC.Value
 	}, nil
 }
