@@ -76,6 +76,11 @@ func ExampleKSExactOneSidedPValue() {
 	// Output: 0.0500
 }
 
+func ExampleKSAsymptoticOneSidedPValue() {
+	fmt.Printf("%.4f\n", KSAsymptoticOneSidedPValue(.02, 20_000, 20_000))
+	// Output: 0.0003
+}
+
 // TestOneSidedAgainstEnumeration counts every arrangement of small samples.
 func TestOneSidedAgainstEnumeration(t *testing.T) {
 	for _, size := range [][2]int{{3, 4}, {5, 5}, {7, 2}, {1, 6}} {

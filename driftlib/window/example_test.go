@@ -13,5 +13,5 @@ func ExampleSliding() {
 	}
 	c := w.Copy(nil, 2)
 	fmt.Println(c.N, c.Counts, w.Bytes(), "bytes") // the first value has left
-	// Output: 3 [1 2] 18 bytes
+	// Output: 3 [1 2] 24 bytes
 }

@@ -30,8 +30,10 @@ func (w *Timed) Observe(at time.Time, v float32, bin int) {
 	w.slots[k].Store(pack(v, bin, lap))
 }
 
-// Cap is the most values; Bytes their memory.
-func (w *Timed) Cap() int   { return len(w.slots) }
+// Cap is the most values.
+func (w *Timed) Cap() int { return len(w.slots) }
+
+// Bytes is their memory.
 func (w *Timed) Bytes() int { return 16 * len(w.slots) }
 
 // Copy is the values of the span that ends now, that moment included.

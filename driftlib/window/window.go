@@ -153,8 +153,10 @@ func (w *Tumbling) Observe(v float32, bin int) {
 	w.slots[at].Store(pack(v, bin, lap))
 }
 
-// Cap is the size of a block; Bytes the memory of both.
-func (w *Tumbling) Cap() int   { return int(w.size) }
+// Cap is the size of a block.
+func (w *Tumbling) Cap() int { return int(w.size) }
+
+// Bytes is the memory of both blocks.
 func (w *Tumbling) Bytes() int { return 8 * len(w.slots) }
 
 // Copy is the last complete block, and its number, from 1 on; 0 while there is

@@ -12,17 +12,6 @@ import (
 	"unsafe"
 )
 
-func ExampleSliding() {
-	w := NewSliding(3)
-	for i := range 5 {
-		w.Observe(float32(i), i%2) // the value and its bin
-	}
-	c := w.Copy(nil, 2)
-	slices.Sort(c.Values)
-	fmt.Println(c.Values, c.Counts, c.N)
-	// Output: [2 3 4] [2 1] 3
-}
-
 func ExampleTumbling() {
 	w := NewTumbling(2)
 	for i := range 5 {
