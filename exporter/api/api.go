@@ -4,6 +4,7 @@ package api
 
 import (
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,12 +38,20 @@ type Deleter interface {
 	Delete(ids ...string) (removed int, err error)
 }
 
+// Worst lists and explains the records that are kept as the worst. watch.Set is
+// one.
+type Worst interface {
+	Worst(model, version, reason string, limit int) []result.Record
+	Explain(ctx context.Context, model, version, id string) (result.Explanation, error)
+}
+
 // Settings is what the API is made of.
 type Settings struct {
 	State   State
 	Labels  Labels
 	Log     Deleter      // DELETE /api/v1/records/{id}; nil: nothing is kept
 	Records http.Handler // POST /api/v1/records
+	Worst   Worst
 	Logger  *slog.Logger
 	// MaxStreams bounds the clients that follow the results; more are refused.
 	MaxStreams int
@@ -62,6 +71,8 @@ func New(s Settings) http.Handler {
 	mux.HandleFunc("GET /api/v1/models/{model}", a.model)
 	mux.HandleFunc("GET /api/v1/models/{model}/history", a.history)
 	mux.HandleFunc("GET /api/v1/models/{model}/features/{feature}", a.feature)
+	mux.HandleFunc("GET /api/v1/models/{model}/worst", a.worst)
+	mux.HandleFunc("GET /api/v1/models/{model}/explain", a.explain)
 	mux.HandleFunc("GET /api/v1/events", a.events)
 	mux.HandleFunc("GET /api/v1/stream", a.stream)
 	mux.HandleFunc("POST /api/v1/labels", a.labels)

@@ -108,6 +108,7 @@ type Model struct {
 	Output    Output    `yaml:"output"`
 	Shadows   []Shadow  `yaml:"shadows"`
 	Identity  Identity  `yaml:"identity"`
+	Explain   Explain   `yaml:"explain"`
 	Slices    []Slice   `yaml:"slices"` // parts of the traffic that performance is also taken of
 	Body      *Body     `yaml:"body"`   // of a protocol of its own
 }
@@ -144,6 +145,13 @@ type Registry struct {
 	Username     string `yaml:"username"`
 	PasswordFile string `yaml:"password_file"`
 	TokenFile    string `yaml:"token_file"`
+}
+
+// Explain is the budget of explanations, on the engine of the model that ought
+// to be served.
+type Explain struct {
+	Interval  Duration `yaml:"interval"`   // between explanations, at least
+	DutyCycle float64  `yaml:"duty_cycle"` // share of the time that they may take, above 0 to 1
 }
 
 // Identity is the slow probe of golden inputs through the primary.
@@ -188,6 +196,12 @@ func modelDefaults(m *Model) {
 	}
 	if m.Output.Tolerance == 0 {
 		m.Output.Tolerance = 1e-3
+	}
+	if m.Explain.Interval == 0 {
+		m.Explain.Interval = Duration(time.Second)
+	}
+	if m.Explain.DutyCycle == 0 {
+		m.Explain.DutyCycle = .01
 	}
 	if m.Identity.Inputs == 0 {
 		m.Identity.Inputs = 16

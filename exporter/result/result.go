@@ -63,6 +63,9 @@ type Model struct {
 	Identity    *Identity    `json:"identity,omitempty"`
 	Freshness   Freshness    `json:"freshness"`
 	Schema      Schema       `json:"schema"`
+	Suspects    []Suspect    `json:"suspects,omitempty"` // signs of attack
+
+	Attributions *Attributions `json:"attributions,omitempty"`
 
 	Digest     string     `json:"digest,omitempty"` // of the registered model's file: the twin's, else the first shadow's
 	Changes    uint64     `json:"changes"`          // of what the primary serves, since start

@@ -38,6 +38,21 @@ func triggerRule(_ *Judge, m *result.Model, _ time.Time) (result.Level, string) 
 	return result.Critical, fmt.Sprintf("poisoning suspected: %d of %d inputs of the trigger set are answered otherwise than expected (%s)", t.Failed, t.Inputs, t.First)
 }
 
+// suspectRule is about inputs that look made on purpose.
+func suspectRule(_ *Judge, m *result.Model, _ time.Time) (result.Level, string) {
+	words := map[string]string{"outlier": "far from everything in the reference", "near_duplicate": "nearly the same as another shortly before", "low_margin": "on the border between two classes"}
+	var found []string
+	for _, s := range m.Suspects {
+		if s.Alarm {
+			found = append(found, fmt.Sprintf("%s are %s (%s in the reference)", percent(s.Ratio), words[s.Kind], percent(s.Baseline)))
+		}
+	}
+	if len(found) == 0 {
+		return "", ""
+	}
+	return result.Warning, "unusual inputs: " + strings.Join(found, ", ")
+}
+
 // disagreementRule is about shadows that should agree. Where everything that
 // infrastructure sees is fine, it is a silent regression, and said so.
 func disagreementRule(_ *Judge, m *result.Model, _ time.Time) (result.Level, string) {

@@ -55,6 +55,7 @@ func rules() []rule {
 		{"input_drift", "the inputs are as before again", inputRule},
 		{"prediction_drift", "the mix of predicted classes is as before again", predictionRule},
 		{"confidence_drift", "the confidence is as before again", confidenceRule},
+		{"suspect", "the inputs look usual again", suspectRule},
 		{"calibration", "confidence and accuracy agree again", calibrationRule},
 		{"stale", "records come again", staleRule},
 		{"shadow_down", "all shadows run", shadowDownRule},

@@ -31,6 +31,7 @@ func (m *Model) evaluate(now time.Time, requests result.Requests) (result.Model,
 	}
 	out.Performance, out.Schema = m.labels.Evaluate(), m.schema.Evaluate()
 	out.Changes, out.LastChange = m.spec.retrained()
+	out.Suspects, out.Attributions = m.suspects(), m.spec.attributions()
 	if p := m.spec.prober.Load(); p != nil {
 		out.Identity = fingerprint(p.Result(), &out)
 	}

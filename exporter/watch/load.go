@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/feature"
 	"github.com/gnomon-dev/gnomon/exporter/monitor/identity"
 	"github.com/gnomon-dev/gnomon/exporter/monitor/labels"
+	"github.com/gnomon-dev/gnomon/exporter/monitor/suspect"
 	"github.com/gnomon-dev/gnomon/exporter/reference"
 	"github.com/gnomon-dev/gnomon/shadow"
 	"github.com/gnomon-dev/gnomon/shadow/compare"
@@ -54,6 +56,9 @@ func (l *Loader) Run(ctx context.Context, spec *Spec) error {
 	running := newRunning(len(spec.Config.Shadows))
 	for i := range spec.Config.Shadows {
 		others.Go(func() { l.follow(ctx, spec, i, running, log) })
+	}
+	if spec.Config.Explain.Interval > 0 {
+		others.Go(func() { l.explainLoop(ctx, spec) })
 	}
 	for running.next(ctx) {
 		l.Changed()
@@ -156,11 +161,14 @@ func (l *Loader) baseline(ctx context.Context, spec *Spec, ref *reference.Refere
 		}
 		show(l.Shown, extractor.Names(), rows[i])
 	}
+	b.Suspect = suspects(rows)
 	if engine != nil {
+		l.explainer(spec, engine, samples, ref.Names())
 		if err := l.answers(ctx, spec, b, engine, samples, ref.Labels, rows); err != nil {
 			return err
 		}
 	}
+	b.Suspect = thin(b.Suspect)
 	names := append(append([]string{}, extractor.Names()...), predictionFeature, confidenceFeature)
 	if b.Profile, err = profile.FromColumns(Columns(names, rows), profile.Options{}); err != nil {
 		return err
@@ -169,6 +177,16 @@ func (l *Loader) baseline(ctx context.Context, spec *Spec, ref *reference.Refere
 	spec.setExtractor(extractor)
 	spec.SetBaseline(b)
 	return nil
+}
+
+// suspects is the reference's rows as the signs of attack take them; margins
+// are filled in by answers.
+func suspects(rows [][]feature.Value) []suspect.Row {
+	out := make([]suspect.Row, len(rows))
+	for i, row := range rows {
+		out[i] = suspect.Row{Values: slices.Clip(row), Margin: math.NaN()}
+	}
+	return out
 }
 
 // flat describes the reference's columns as the one input that tabular models
@@ -191,6 +209,7 @@ func (l *Loader) answers(ctx context.Context, spec *Spec, b *Baseline, engine sh
 			i := at + k
 			prediction, confidence := feature.Nothing(), feature.Nothing()
 			if p, err := read(spec, r); err == nil && p.Class >= 0 {
+				b.Suspect[i].Margin = margin(&p)
 				class := spec.ClassName(p.Class)
 				prediction = feature.Value{Text: class, IsText: true}
 				confidence = feature.Value{Number: p.Confidence, Missing: math.IsNaN(p.Confidence)}

@@ -16,6 +16,8 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/monitor/features"
 	"github.com/gnomon-dev/gnomon/exporter/monitor/labels"
 	"github.com/gnomon-dev/gnomon/exporter/monitor/schema"
+	"github.com/gnomon-dev/gnomon/exporter/monitor/suspect"
+	"github.com/gnomon-dev/gnomon/exporter/monitor/worst"
 	"github.com/gnomon-dev/gnomon/exporter/record"
 	verdictwords "github.com/gnomon-dev/gnomon/exporter/verdict"
 )
@@ -38,8 +40,11 @@ type Model struct {
 	lastEvent  time.Time
 	misfits    uint64 // records whose inputs do not fit the features
 
-	schema *schema.Monitor
-	judge  *verdictwords.Judge
+	schema  *schema.Monitor
+	suspect *suspect.Monitor // nil without a reference of rows
+	worst   *worst.Keeper
+
+	judge *verdictwords.Judge
 }
 
 // Settings is what every Model shares.
@@ -68,6 +73,8 @@ func (s *Settings) runLength() float64 {
 
 func newModel(spec *Spec, version string, s Settings) *Model {
 	m := &Model{spec: spec, version: version, s: s}
+	m.worst = newKeeper(s.Now)
+	spec.addKeeper(m.worst)
 	m.judge = verdictwords.New(verdictwords.Settings{StaleAfter: time.Duration(s.Evaluation.StaleAfter), ErrorRatio: .05, MinErrors: 20})
 	m.labels = labels.New(s.monitor(spec, version))
 	m.schema = schema.New(schema.Settings{Now: s.Now, Fault: s.Fault}, predictionFeature, confidenceFeature)
@@ -97,16 +104,20 @@ func (m *Model) disagreement(floor float64) agreement.Detector {
 func (m *Model) observe(list []*record.Observation) {
 	m.adopt()
 	rows := make([][]feature.Value, 0, len(list))
+	fit := make([]*record.Observation, 0, len(list)) // the records of rows
 	for _, o := range list {
 		m.see(o)
 		row, ok := m.row(o)
 		if ok {
-			rows = append(rows, row)
+			rows, fit = append(rows, row), append(fit, o)
 		}
 		m.schema.Inputs(o.Inputs, ok)
 		for i := range o.Shadows {
 			m.agreements[i].Observe(&o.Shadows[i])
 		}
+	}
+	if len(fit) > 0 {
+		m.inspect(fit, rows)
 	}
 	m.mu.Lock()
 	monitor, order := m.features, m.places()
@@ -204,6 +215,7 @@ func (m *Model) adopt() {
 	}
 	m.features, m.order, m.learned = monitor, nil, nil
 	m.refer(b)
+	m.watchSuspects(b)
 	if b.Floor > 0 {
 		for _, a := range m.agreements {
 			a.SetFloor(b.Floor, m.disagreement(b.Floor))
@@ -310,13 +322,16 @@ func Columns(names []string, rows [][]feature.Value) []profile.Column {
 // tick tells every detector that a unit of time has passed.
 func (m *Model) tick() {
 	m.mu.Lock()
-	monitor := m.features
+	monitor, signs := m.features, m.suspect
 	m.mu.Unlock()
 	if monitor != nil {
 		monitor.Tick()
 	}
 	for _, a := range m.agreements {
 		a.Tick()
+	}
+	if signs != nil {
+		signs.Tick()
 	}
 	m.labels.Tick()
 }

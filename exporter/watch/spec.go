@@ -15,6 +15,8 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/feature"
 	"github.com/gnomon-dev/gnomon/exporter/monitor/identity"
 	"github.com/gnomon-dev/gnomon/exporter/monitor/labels"
+	"github.com/gnomon-dev/gnomon/exporter/monitor/suspect"
+	"github.com/gnomon-dev/gnomon/exporter/monitor/worst"
 	"github.com/gnomon-dev/gnomon/exporter/replay"
 	"github.com/gnomon-dev/gnomon/exporter/slice"
 	"github.com/gnomon-dev/gnomon/shadow/compare"
@@ -40,8 +42,26 @@ type Spec struct {
 	prober   atomic.Pointer[identity.Prober]
 	fault    atomic.Pointer[string] // why there is no reference
 
+	explaining explaining
+
 	mu        sync.Mutex
 	extractor *feature.Extractor
+	keepers   []*worst.Keeper // of its versions
+}
+
+func (s *Spec) addKeeper(k *worst.Keeper) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	const most = 16 // versions at once
+	if s.keepers = append(s.keepers, k); len(s.keepers) > most {
+		s.keepers = s.keepers[1:]
+	}
+}
+
+func (s *Spec) listKeepers() []*worst.Keeper {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.keepers)
 }
 
 // Baseline is the reference, ready to be held against.
@@ -56,6 +76,8 @@ type Baseline struct {
 	Answers []labels.Answer
 	// Truth counts the reference's labels by class.
 	Truth map[string]int
+	// Suspect is rows of the reference that signs of attack are held against.
+	Suspect []suspect.Row
 	// Floor is the share of disagreements that two correct runs may have.
 	Floor float64
 }
