@@ -65,6 +65,7 @@ func commands() []command {
 		{"rules check", registerRulesCheck},
 		{"rules explain", registerRulesExplain},
 		{"rules test", registerRulesTest},
+		{"card", registerCard},
 		{"version", registerVersion},
 		{workerCommand, registerWorker},
 		{gpuCommand, registerGPUWorker},

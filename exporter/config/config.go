@@ -109,6 +109,7 @@ type Model struct {
 	Shadows   []Shadow  `yaml:"shadows"`
 	Identity  Identity  `yaml:"identity"`
 	Explain   Explain   `yaml:"explain"`
+	Card      Card      `yaml:"card"`
 	Slices    []Slice   `yaml:"slices"` // parts of the traffic that performance is also taken of
 	Body      *Body     `yaml:"body"`   // of a protocol of its own
 }
@@ -145,6 +146,17 @@ type Registry struct {
 	Username     string `yaml:"username"`
 	PasswordFile string `yaml:"password_file"`
 	TokenFile    string `yaml:"token_file"`
+}
+
+// Card is what the model's owner says of it, for the model card.
+type Card struct {
+	Owner        string `yaml:"owner" json:"owner,omitempty"`
+	Contact      string `yaml:"contact" json:"contact,omitempty"`
+	Licence      string `yaml:"licence" json:"licence,omitempty"`
+	IntendedUse  string `yaml:"intended_use" json:"intended_use,omitempty"`
+	OutOfScope   string `yaml:"out_of_scope" json:"out_of_scope,omitempty"`
+	TrainingData string `yaml:"training_data" json:"training_data,omitempty"`
+	Limitations  string `yaml:"limitations" json:"limitations,omitempty"`
 }
 
 // Explain is the budget of explanations, on the engine of the model that ought
