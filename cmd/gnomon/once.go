@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,7 +35,7 @@ type onceFlags struct {
 
 func (f *onceFlags) register(c *kingpin.CmdClause) {
 	c.Flag("once", "Run the command after -- as one invocation of a serverless function, and push what it was.").BoolVar(&f.on)
-	c.Flag("job", "Name of the function, the label job of what --once pushes.").Default("function").StringVar(&f.job)
+	c.Flag("job", "Name of the function, the label job of what --once pushes; of the training job, with --train.").StringVar(&f.job)
 	c.Flag("instance", "Name of the function's container; the host's name where left out.").StringVar(&f.instance)
 	c.Flag("model-version", "Version of the model, for --once and --train.").StringVar(&f.version)
 	c.Flag("ready-line", "Regular expression of the line by which the command says that its model is loaded.").RegexpVar(&f.ready)
@@ -61,6 +62,7 @@ func (f *onceFlags) check() error {
 // run runs the invocation. Its exit code is the command's, whatever becomes of
 // the push.
 func (f *onceFlags) run(ctx context.Context, model string, s streams) error {
+	f.job = cmp.Or(f.job, "function")
 	inv, err := once.Run(ctx, once.Settings{Command: f.command, Stdin: s.in, Out: s.out, Err: s.err, Ready: f.ready, Now: time.Now})
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -27,6 +28,7 @@ type runFlags struct {
 	provider, mlflow                                                           string
 	web                                                                        *web.FlagConfig
 	once                                                                       onceFlags
+	train                                                                      trainFlags
 }
 
 func registerRun(app *kingpin.Application) runner {
@@ -45,6 +47,7 @@ func registerRun(app *kingpin.Application) runner {
 	c.Flag("onnxruntime.library", "Path of the ONNX Runtime library; found by itself where left out.").StringVar(&f.library)
 	f.web = webFlags(c, ":9464")
 	f.once.register(c)
+	f.train.register(c)
 	c.Flag("log.level", "debug, info, warn or error.").Default("info").EnumVar(&f.logLevel, "debug", "info", "warn", "error")
 	return func(ctx context.Context, io streams) error {
 		if err := f.once.check(); err != nil || f.once.on {
@@ -78,6 +81,12 @@ func newLogger(io streams, level string) *slog.Logger {
 
 // load makes the configuration of the file or of the flags.
 func (f *runFlags) load(ctx context.Context) (*config.Config, error) {
+	if err := f.train.check(f.upstream != "" || f.config != ""); err != nil {
+		return nil, err
+	}
+	if f.train.on {
+		return f.train.config(cmp.Or(f.once.job, "training"), f.name)
+	}
 	if f.config != "" {
 		if f.upstream != "" || f.model != "" || f.reference != "" {
 			return nil, usageError{fmt.Errorf("--config stands alone: put upstream, model and reference into the file")}

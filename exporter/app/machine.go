@@ -16,6 +16,7 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/memory"
 	"github.com/gnomon-dev/gnomon/exporter/record"
 	"github.com/gnomon-dev/gnomon/exporter/traffic"
+	"github.com/gnomon-dev/gnomon/exporter/training"
 	"github.com/gnomon-dev/gnomon/shadow"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
@@ -30,6 +31,7 @@ type machine struct {
 
 	capacity *capacity.Estimator
 	cold     *coldstart.Watcher // nil where off
+	jobs     []*training.Job
 
 	mu      sync.Mutex
 	shadows map[*watched]bool
@@ -56,6 +58,7 @@ func newMachine(s Settings, registry *prometheus.Registry, t *traffic.Traffic) (
 	if c.ColdStart.Interval > 0 {
 		m.cold = newColdStart(s, registry, m.memory)
 	}
+	m.jobs = m.trainings(s, registry)
 	return m, nil
 }
 
@@ -103,6 +106,7 @@ func (m *machine) run(ctx context.Context, g *errgroup.Group) {
 	if m.cold != nil {
 		g.Go(func() error { return m.cold.Run(ctx) })
 	}
+	runTrainings(ctx, g, m.jobs)
 }
 
 func every(ctx context.Context, d time.Duration, f func()) error {

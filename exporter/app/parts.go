@@ -196,6 +196,9 @@ func (a *App) Start() string {
 	for _, s := range a.models.Specs() {
 		names += fmt.Sprintf(" %s (%d shadows)", s.Config.Name, len(s.Config.Shadows))
 	}
+	for _, j := range a.s.Config.Training {
+		names += " training job " + j.Job
+	}
 	if names == "" {
 		names = " whatever models its traffic shows"
 	}

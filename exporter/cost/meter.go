@@ -100,7 +100,7 @@ func (m *Meter) Tick() {
 	busy := Amounts{GPUSeconds: grown(was.GPUBusy, machine.GPUBusy), CPUSeconds: growth(was.CPUSeconds, machine.CPUSeconds), ByteSeconds: machine.Memory * seconds, Joules: growth(was.GPUJoules, machine.GPUJoules)}
 	own := Amounts{GPUSeconds: grown(was.ShadowGPUBusy, machine.ShadowGPUBusy), CPUSeconds: growth(was.ShadowCPUSeconds, machine.ShadowCPUSeconds), ByteSeconds: machine.ShadowMemory * seconds}
 	costs, shadow := Of(price, busy), total(Of(price, own))
-	reserved := Of(price, reservedAmounts(m.s.Config.Reserved, machine.GPUs, seconds))
+	reserved := Of(price, ReservedAmounts(m.s.Config.Reserved, machine.GPUs, seconds))
 	m.hourly.WithLabelValues(m.prices.Currency).Set(total(reserved) / seconds * hour)
 
 	for _, id := range m.known {
@@ -180,11 +180,13 @@ func (m *Meter) charge(id ID, costs map[string]float64) {
 }
 
 // Charge adds the cost of amounts that some other meter has taken, such as a
-// training job's, as one component.
-func (m *Meter) Charge(id ID, component string, a Amounts) {
+// training job's, as one component, and returns it.
+func (m *Meter) Charge(id ID, component string, a Amounts) float64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.cost.WithLabelValues(id.Model, id.Version, component, m.prices.Currency).Add(total(Of(m.prices.At(m.s.Now()), a)))
+	v := total(Of(m.prices.At(m.s.Now()), a))
+	m.cost.WithLabelValues(id.Model, id.Version, component, m.prices.Currency).Add(v)
+	return v
 }
 
 func add(c prometheus.Counter, v float64) {

@@ -90,9 +90,9 @@ func Of(p config.Price, a Amounts) map[string]float64 {
 	return out
 }
 
-// reservedAmounts is what a reservation is in some seconds. found are the GPUs
+// ReservedAmounts is what a reservation is in some seconds. found are the GPUs
 // that the machine has, by name, where the reservation does not say.
-func reservedAmounts(r config.Reserved, found map[string]float64, seconds float64) Amounts {
+func ReservedAmounts(r config.Reserved, found map[string]float64, seconds float64) Amounts {
 	gpus := r.GPUs
 	if len(gpus) == 0 {
 		gpus = found

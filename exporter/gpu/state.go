@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -215,4 +216,31 @@ func (v *Supervisor) Busiest() float64 {
 		}
 	}
 	return out
+}
+
+// On is the devices that processes are on, by name, and their mean utilisation;
+// all devices where none of the processes is seen. ok is false without a fresh
+// report.
+func (v *Supervisor) On(pids []int) (found map[string]float64, utilization float64, ok bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if !v.started || v.s.Now().Sub(v.at) > fresh*v.s.Interval+v.s.Timeout {
+		return nil, 0, false
+	}
+	for _, all := range []bool{false, true} {
+		found, sum, n := map[string]float64{}, 0., 0.
+		for i := range v.report.Devices {
+			d := &v.report.Devices[i]
+			u, known := value(d, Utilization)
+			if !known || !all && !slices.ContainsFunc(d.Processes, func(p Process) bool { return slices.Contains(pids, p.PID) }) {
+				continue
+			}
+			found[d.Name]++
+			sum, n = sum+u, n+1
+		}
+		if n > 0 {
+			return found, sum / n, true
+		}
+	}
+	return nil, 0, false
 }
