@@ -8,7 +8,7 @@ export CGO_CFLAGS ?= -g -O2 -Wno-deprecated-declarations
 # Modules of their own, so that their many dependencies stay out of gnomon's.
 MODULES := grafana-plugin dashboards
 
-.PHONY: help deps build run page browser screenshots tools stack plugin rules rules-mutation rules-formats test test-statistics test-gpu lint bench fuzz clean
+.PHONY: help deps build run page browser screenshots tools stack plugin plugin-test plugin-look plugin-compatible plugin-package rules rules-mutation rules-formats test test-statistics test-gpu lint bench fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -64,6 +64,22 @@ rules-formats: ## hold the generated PrometheusRules and Grafana alerts to the o
 plugin: ## build the Grafana plugin into grafana-plugin/dist: front end (npm) and backend (Go)
 	@if ! command -v npm >/dev/null; then echo "SKIP the plugin's front end: no npm"; else cd grafana-plugin && { [ -d node_modules ] || npm ci --no-audit --no-fund --ignore-scripts --loglevel=error; } && npm run build; fi
 	cd grafana-plugin && $(GO) build -o dist/gpx_gnomon_$$($(GO) env GOOS)_$$($(GO) env GOARCH) ./pkg
+
+plugin-test: ## test the plugin's front end: types, lint, jest; SKIP without npm
+	@if ! command -v npm >/dev/null; then echo "SKIP plugin-test: no npm"; else cd grafana-plugin && { [ -d node_modules ] || npm ci --no-audit --no-fund --ignore-scripts --loglevel=error; } && \
+	npm run --silent typecheck && npm run --silent lint && npm run --silent test; fi
+
+plugin-look: deps plugin ## render the dashboards and editors in a Chromium over every phase of the demo; screenshots in artifacts/grafana (make tools first)
+	@if ! command -v npm >/dev/null; then echo "SKIP plugin-look: no npm"; exit 0; fi; \
+	cd grafana-plugin && { [ -d harness/browser/node_modules ] || (cd harness/browser && npm ci --no-audit --no-fund --ignore-scripts --legacy-peer-deps --loglevel=error); } && \
+	$(GO) test ./harness -count=1 -run TestBrowser -timeout 60m -v -look $(LOOK)
+
+plugin-compatible: ## hold the plugin to the oldest and newest supported Grafana (levitate, from npm); GRAFANA="11.6.7 12.4.10 13.2.3"
+	@if ! command -v npx >/dev/null; then echo "SKIP plugin-compatible: no npx"; exit 0; fi; \
+	cd grafana-plugin && for v in $(or $(GRAFANA),11.6.7 12.4.10 13.2.3); do npx --yes @grafana/levitate@0.17.2 is-compatible --path src/module.ts --target @grafana/data@$$v,@grafana/ui@$$v,@grafana/runtime@$$v || exit 1; done
+
+plugin-package: plugin ## the zip that Grafana installs, for PLATFORMS, with checksums, checked, in grafana-plugin/artifacts
+	cd grafana-plugin && $(GO) run ./cmd/package $(if $(PLATFORMS),--platforms "$(PLATFORMS)")
 
 test: deps browser ## run every test, with the race detector on the concurrent packages
 	$(GO) vet ./...

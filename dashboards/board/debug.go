@@ -58,7 +58,7 @@ func ranking() Panel {
 		{"A", "PSI", "gnomon_feature_psi"}, {"B", "JS", "gnomon_feature_js_distance"}, {"C", "KS", "gnomon_feature_ks_statistic"},
 		{"D", "p adj.", "gnomon_feature_ks_adjusted_pvalue"}, {"E", "Rows", "gnomon_feature_window_samples"}, {"F", "In alarm", "gnomon_feature_drifted"},
 	}
-	p := Panel{Kind: "table", Title: "Features by change", W: 12, H: 10, Unit: "none", Only: Prometheus,
+	p := Panel{Kind: "table", Title: "Features by change", W: 14, H: 10, Unit: "none", Only: Prometheus,
 		Description: "The sidecars' windows against the reference, the largest change of any replica. PSI and KL over ten reference quantiles, shares floored at 1e-4.",
 		Overrides:   append(driftColumns(), named("In alarm", map[string]any{"mappings": yesno("yes", "no", 0)})),
 		Options:     map[string]any{"sortBy": []map[string]any{{"displayName": "JS", "desc": true}}},
@@ -74,7 +74,7 @@ func ranking() Panel {
 }
 
 func rankingOfRange() Panel {
-	return Panel{Kind: "table", Title: "Features by change over the whole range", W: 12, H: 10, Unit: "none", Only: Gnomon,
+	return Panel{Kind: "table", Title: "Features by change over the whole range", W: 14, H: 10, Unit: "none", Only: Gnomon,
 		Description: "All rows of the range, of all replicas, against the training profile; p-values adjusted over the features. Edit the query to compare with the day before or with the time before the last model change.",
 		Targets:     []Target{{Gnomon: map[string]any{"queryType": "drift", "format": "table", "model": "$model", "reference": map[string]any{"kind": "training"}}}},
 		Transform: []dashboard.DataTransformerConfig{transform("organize", map[string]any{
@@ -86,7 +86,7 @@ func rankingOfRange() Panel {
 }
 
 func psiOverTime() Panel {
-	return Panel{Kind: "timeseries", Title: "PSI over time", W: 12, H: 10, Unit: "none", Min: ptr(0.),
+	return Panel{Kind: "timeseries", Title: "PSI over time", W: 10, H: 10, Unit: "none", Min: ptr(0.),
 		Description: "Of the sidecars' windows. 0.1 is a small change, 0.25 a large one, if there are enough rows.",
 		Targets:     []Target{{Expr: "max by (model, feature) (" + m("gnomon_feature_psi") + ")", Legend: "{{model}} {{feature}}"}},
 		Steps:       steps("transparent", .25, red), Custom: withLine(),

@@ -106,7 +106,7 @@ func disagreement(w uint32) Panel {
 }
 
 func evidence() Panel {
-	return Panel{Kind: "timeseries", Title: "Evidence of drift", W: 8, H: 8, Unit: "none", Decimals: ptr(3.),
+	return Panel{Kind: "timeseries", Title: "Evidence of drift", W: 8, H: 8, Unit: "none", Decimals: ptr(4.),
 		Description: "Answers: is it the data? Evidence of each feature's detector over its threshold, logarithmic from 0.001 on: above 1 it is in alarm, at a stated rate of false ones.",
 		Targets:     []Target{{Expr: "clamp_min(topk(8, max by (model, feature) (" + m("gnomon_feature_drift_evidence_ratio", oneFeature) + ")), 0.001)", Legend: "{{model}} {{feature}}"}},
 		Steps:       steps("transparent", 1, red), Custom: merge(withLine(), map[string]any{"scaleDistribution": map[string]any{"type": "log", "log": 10}, "fillOpacity": 0, "axisSoftMin": .001, "axisSoftMax": 10}),

@@ -321,6 +321,7 @@ func panelsAtOnce(t *testing.T, ctx context.Context, s *Source) {
 }
 
 func callResource(t *testing.T, ctx context.Context, s *Source) {
+	browsers := http.Header{"Accept-Encoding": {"gzip, deflate, br, zstd"}, "Content-Type": {"application/json"}, "Origin": {"http://localhost:3000"}, "Sec-Fetch-Mode": {"cors"}}
 	for path, want := range map[string]string{
 		"variables/models":                                 `200 {"values":["digits"]}`,
 		"variables/versions?model=digits":                  `200 {"values":["2"]}`,
@@ -333,7 +334,7 @@ func callResource(t *testing.T, ctx context.Context, s *Source) {
 		"variables/passwords":                              `400 {"error":`,
 	} {
 		path := strings.SplitN(path, "?", 2)[0] + "?" + strings.Join(strings.SplitN(path, "?", 2)[1:], "")
-		code, _, body, err := s.Resource(ctx, http.MethodGet, strings.SplitN(path, "?", 2)[0], path, nil, nil)
+		code, _, body, err := s.Resource(ctx, http.MethodGet, strings.SplitN(path, "?", 2)[0], path, browsers, nil)
 		if got := fmt.Sprint(code, " ", strings.TrimSpace(string(body))); err != nil || !strings.HasPrefix(got, want) {
 			t.Errorf("%s: %s, %v; want %s", path, got, err, want)
 		}

@@ -101,6 +101,24 @@ func parseURL(field, text string) (*url.URL, error) {
 	return u, nil
 }
 
+// withoutBrowser drops what a browser has said of itself: with a resource call
+// Grafana forwards all of its headers. An Accept-Encoding that is not Go's own
+// would bring compressed answers that nobody unpacks.
+func withoutBrowser(_ httpclient.Options, next http.RoundTripper) http.RoundTripper {
+	return httpclient.RoundTripperFunc(func(r *http.Request) (*http.Response, error) {
+		for name := range r.Header {
+			switch {
+			case strings.HasPrefix(name, "Sec-"):
+				r.Header.Del(name)
+			case name == "Accept-Encoding", name == "Accept-Language", name == "Origin", name == "Referer", name == "Connection", name == "Content-Length", name == "Priority",
+				name == "Content-Type" && r.Body == nil:
+				r.Header.Del(name)
+			}
+		}
+		return next.RoundTrip(r)
+	})
+}
+
 // options are the HTTP client's, as Grafana configures them. The SDK takes some
 // fields of jsonData by type assertion: a wrong type must not stop the plugin.
 func options(ctx context.Context, is backend.DataSourceInstanceSettings) (opts httpclient.Options, err error) {
@@ -129,6 +147,7 @@ func prometheusClient(ctx context.Context, is backend.DataSourceInstanceSettings
 	if err != nil {
 		return nil, err
 	}
+	opts.Middlewares = append(httpclient.DefaultMiddlewares(), httpclient.MiddlewareFunc(withoutBrowser))
 	opts.ForwardHTTPHeaders = true // cookies and OAuth tokens, as far as the data source's settings allow them
 	if token := is.DecryptedSecureJSONData["prometheusBearerToken"]; token != "" {
 		opts.Header = opts.Header.Clone()

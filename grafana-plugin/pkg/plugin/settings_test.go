@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"github.com/grafana/grafana-plugin-sdk-go/backend/httpclient"
 
 	"github.com/gnomon-dev/gnomon/grafana-plugin/pkg/upstream"
 )
@@ -178,5 +179,31 @@ func TestCachedDiscovery(t *testing.T) {
 	_, _ = f.Find(context.Background())
 	if c.n != 2 {
 		t.Error("asked ", c.n)
+	}
+}
+
+// With a resource call Grafana forwards the browser's headers: credentials must
+// reach Prometheus, what the browser says of itself must not.
+func TestBrowserHeadersStayBehind(t *testing.T) {
+	got := make(chan http.Header, 1)
+	d := newDatasource(t, answering(t, func(w http.ResponseWriter, r *http.Request) {
+		got <- r.Header.Clone()
+		says(200, "application/json", `{"status":"success","data":[]}`)(w, r)
+	}), nil, clock)
+	forwarded := http.Header{"Accept-Encoding": {"br"}, "Origin": {"http://grafana"}, "Sec-Fetch-Mode": {"cors"}, "Content-Type": {"application/json"}, "Authorization": {"Bearer user"}}
+	ctx := httpclient.WithContextualMiddleware(context.Background(), httpclient.MiddlewareFunc(func(_ httpclient.Options, next http.RoundTripper) http.RoundTripper {
+		return httpclient.RoundTripperFunc(func(r *http.Request) (*http.Response, error) {
+			for k, v := range forwarded {
+				r.Header[k] = v
+			}
+			return next.RoundTrip(r)
+		})
+	}))
+	if _, err := d.values(ctx, "model", "gnomon_model_verdict{}", noon.Add(-time.Hour), noon); err != nil {
+		t.Fatal(err)
+	}
+	h := <-got
+	if h.Get("Authorization") != "Bearer user" || h.Get("Origin") != "" || h.Get("Sec-Fetch-Mode") != "" || h.Get("Content-Type") != "" || strings.Contains(h.Get("Accept-Encoding"), "br") {
+		t.Error(h)
 	}
 }

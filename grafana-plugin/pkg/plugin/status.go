@@ -15,6 +15,10 @@ import (
 // mappings and alert rules take.
 var levels = map[string]float64{"healthy": 0, "learning": 1, "unknown": 2, "warning": 3, "critical": 4}
 
+// wordsFor is how long after the end of the range the sidecars' words, which are
+// those of now, may still stand beside its verdict.
+const wordsFor = time.Minute
+
 // status is every model with its verdict: from Prometheus, the words from the
 // sidecars where there are any.
 func status(ctx context.Context, in *input) (data.Frames, error) {
@@ -34,7 +38,12 @@ func status(ctx context.Context, in *input) (data.Frames, error) {
 	if len(worstOf) == 0 {
 		return nil, in.missing(ctx, "gnomon_model_verdict")
 	}
-	words := in.findings(ctx)
+	words := map[string]string{}
+	if in.now().Sub(in.to) < wordsFor {
+		words = in.findings(ctx)
+	} else if in.gnomon != nil {
+		in.notice(data.NoticeSeverityInfo, "The verdict is that of %s; the sidecars only know the words of now.", in.to.UTC().Format(time.DateTime))
+	}
 	f := data.NewFrame("status", data.NewField("model", nil, []string{}), data.NewField("model_version", nil, []string{}), data.NewField("verdict", nil, []string{}),
 		describe(data.NewField("level", nil, []float64{}), "0 healthy, 1 learning, 2 unknown, 3 warning, 4 critical"), data.NewField("findings", nil, []string{}))
 	for _, key := range sortedKeys(worstOf) {

@@ -29,7 +29,7 @@ export function NamesField({ id, label, tooltip, list, narrow, value, datasource
       setOptions(names.map((n) => ({ label: n, value: n })));
       setError('');
     } catch (e) {
-      setError(messageOf(e));
+      setError(short(messageOf(e)));
     } finally {
       setLoading(false);
     }
@@ -52,6 +52,9 @@ export function NamesField({ id, label, tooltip, list, narrow, value, datasource
     </InlineField>
   );
 }
+
+/** The field's message is one line. */
+const short = (words: string) => (words.length > 110 ? `${words.slice(0, 109)}…` : words);
 
 /** The backend's words for a failure. */
 export function messageOf(e: unknown): string {

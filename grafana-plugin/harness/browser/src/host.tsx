@@ -68,7 +68,7 @@ function core() {
 function Editors({ datasource, plugin, settings, health }: any) {
   const { ConfigEditor, QueryEditor } = plugin.components;
   const VariableEditor = datasource.variables.editor;
-  const [options, setOptions] = useState<any>({ ...settings, secureJsonFields: { prometheusBearerToken: true }, secureJsonData: {} });
+  const [options, setOptions] = useState<any>({ ...settings, url: 'http://prometheus:9090', secureJsonFields: { prometheusBearerToken: true }, secureJsonData: {} });
   const [query, setQuery] = useState<any>({ refId: 'A', ...datasource.getDefaultQuery('panel-editor') });
   const [variable, setVariable] = useState<any>({ refId: 'v', list: 'features' });
   const [ran, setRan] = useState(0);
