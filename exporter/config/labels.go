@@ -18,6 +18,7 @@ type Labels struct {
 	Windows    []Duration `yaml:"windows"`     // by time, beside it
 	Keep       int        `yaml:"keep"`        // labelled predictions kept for all windows
 	Complete   float64    `yaml:"complete"`    // share of the labels to come that a cohort must have to count
+	MinAge     Duration   `yaml:"min_age"`     // of predictions that count, where it is known how long labels take
 	MaxSlices  int        `yaml:"max_slices"`  // slices a model that metrics are made of
 
 	Store  LabelStore  `yaml:"store"`
@@ -70,6 +71,7 @@ func (c *Config) checkLabels(k *checker) {
 	k.that(l.Window >= 30, "labels.window", "write at least 30", "is %d, too few for an interval", l.Window)
 	k.that(l.Keep >= l.Window && l.Keep <= 1_000_000, "labels.keep", "write at least labels.window and at most 1000000", "is %d with a window of %d", l.Keep, l.Window)
 	k.that(l.Complete > 0 && l.Complete < 1, "labels.complete", "write a share between 0 and 1, such as 0.9", "is %v", l.Complete)
+	k.that(l.MinAge >= 0 && l.MinAge < l.TTL, "labels.min_age", "write a duration shorter than labels.ttl", "is %v with a time to live of %v", time.Duration(l.MinAge), time.Duration(l.TTL))
 	k.that(l.MaxSlices >= 0 && l.MaxSlices <= 1000, "labels.max_slices", "write a number from 0 to 1000", "is %d", l.MaxSlices)
 	k.that(len(l.Windows) <= 8, "labels.windows", "keep the eight that matter", "has %d", len(l.Windows))
 	for i, w := range l.Windows {

@@ -22,7 +22,11 @@ func Edge(bin int) time.Duration {
 	if bin >= Delays-1 {
 		return math.MaxInt64
 	}
-	return time.Duration(float64(time.Second) * math.Pow(2, float64(bin)/2))
+	d := time.Second << (bin / 2)
+	if bin%2 == 1 {
+		d = time.Duration(float64(d) * math.Sqrt2)
+	}
+	return d
 }
 
 // Bin is the delay bin of a delay; negative ones (clocks apart) are the first.
@@ -199,6 +203,11 @@ type Maturity struct {
 	Labels int
 	// Known is false with fewer than 30 labels: nothing can be said.
 	Known bool
+	// Watched is the age of the oldest cohort, Longest the delay that one label
+	// in a hundred exceeds so far. Where Watched is less than half as much again
+	// as Longest, later labels cannot be ruled out, and Settled is false.
+	Watched, Longest time.Duration
+	Settled          bool
 }
 
 // minDelays is the fewest labels that a maturity is estimated from.
@@ -213,10 +222,10 @@ const minDelays = 30
 // Source: Lagakos, Barraj & De Gruttola, "Nonparametric analysis of truncated
 // survival data", Biometrika 75 (1988); the chain ladder of actuaries is the
 // same.
-func (c *Cohorts) Maturity(now time.Time, share float64) Maturity {
+func (c *Cohorts) Maturity(now time.Time, share float64) (m Maturity) {
 	now = c.Clock(now)
 	var at, upTo [Delays]float64
-	m := Maturity{Age: Edge(0), Share: 1}
+	m = Maturity{Age: Edge(0), Share: 1}
 	for i := range c.Slots {
 		s := &c.Slots[i]
 		age := now.Sub(s.End)
@@ -234,6 +243,8 @@ func (c *Cohorts) Maturity(now time.Time, share float64) Maturity {
 		return m
 	}
 	m.Known = true
+	m.Watched, m.Longest = now.Sub(c.Slots[0].Start), c.longest(m.Labels)
+	m.Settled = m.Longest <= Edge(0) || m.Watched*2 >= m.Longest*3
 	f := 1.0
 	for d := Delays - 1; d > 0; d-- {
 		before := f
@@ -251,6 +262,20 @@ func (c *Cohorts) Maturity(now time.Time, share float64) Maturity {
 	}
 	m.Share = f
 	return m
+}
+
+// longest is the delay that one of a hundred labels exceeds.
+func (c *Cohorts) longest(labels int) time.Duration {
+	left := labels / 100
+	for d := Delays - 1; d > 0; d-- {
+		for i := range c.Slots {
+			left -= int(c.Slots[i].Delays[d])
+		}
+		if left < 0 {
+			return Edge(min(d, Delays-2))
+		}
+	}
+	return Edge(0)
 }
 
 // Age is the coverage of the cohorts of an age.

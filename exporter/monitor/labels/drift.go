@@ -20,10 +20,10 @@ const (
 // enough: the labels of young cohorts are those that come fast. nil without
 // labels that are classes.
 func (v *view) labelDrift() *result.LabelDrift {
-	age := cohort.Edge(0)
-	if v.mature.Known {
-		age = v.mature.Age
+	if v.mature.Known && !v.settled {
+		return nil
 	}
+	age := max(v.age, cohort.Edge(0))
 	predicted, actual, _, _ := v.st.Cohorts.Shares(v.now, age)
 	labels, total := v.counts(actual)
 	if total == 0 {

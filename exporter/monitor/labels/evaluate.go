@@ -22,15 +22,19 @@ type view struct {
 	now     time.Time
 	options performance.Options
 	mature  cohort.Maturity
+	age     time.Duration // from which on predictions count; 0: all of them
+	settled bool          // that can be said
 }
 
 // Evaluate sums up what was labelled.
 func (m *Monitor) Evaluate() *result.Performance {
 	m.mu.Lock()
+	m.mature()
 	v := &view{s: &m.s, st: m.st.clone(), recent: slices.Clone(m.recent), ref: m.ref, now: m.s.Now()}
 	m.mu.Unlock()
 	v.options = performance.Options{Positive: m.s.Positive, Classes: v.names()}
 	v.mature = v.st.Cohorts.Maturity(v.now, m.s.Complete)
+	v.age, v.settled = settled(v.mature, m.s.MinAge)
 	p := v.totals()
 	v.delays(p)
 	v.coverage(p)
@@ -169,7 +173,7 @@ func (v *view) judged() (list []*performance.Outcome, young int) {
 	clock := v.st.Cohorts.Clock(v.now)
 	for i := range v.st.Outcomes {
 		o := &v.st.Outcomes[i]
-		if v.mature.Known && v.mature.Age > cohort.Edge(0) && clock.Sub(o.At) < v.mature.Age {
+		if v.mature.Known && !v.settled || v.age > 0 && clock.Sub(o.At) < v.age {
 			young++
 			continue
 		}
@@ -228,15 +232,18 @@ func (v *view) accuracy(list []*performance.Outcome) *result.Interval {
 }
 
 func (v *view) maturity(young int) result.Maturity {
-	m := result.Maturity{AgeSeconds: v.mature.Age.Seconds(), Completeness: v.mature.Share, Excluded: young, Known: v.mature.Known}
+	m := result.Maturity{AgeSeconds: v.age.Seconds(), Completeness: v.mature.Share, Excluded: young, Known: v.settled}
 	switch {
 	case !v.mature.Known:
 		m.Words = "too few labels to say how long they take; every labelled prediction counts"
-	case v.mature.Age <= cohort.Edge(0):
+	case !v.settled:
+		m.Words = fmt.Sprintf("labels take up to %s so far, and were watched for %s only: later ones, and unlike these, cannot be ruled out; none of the %d labelled predictions counts yet",
+			span(v.mature.Longest.Round(time.Second)), span(v.mature.Watched.Round(time.Second)), young)
+	case v.age == 0:
 		m.Words = "labels come at once; every labelled prediction counts"
 	default:
 		m.Words = fmt.Sprintf("predictions count from an age of %s on, at which %.0f %% of the labels that will come have come; %d labelled ones are younger and do not count",
-			v.mature.Age.Round(time.Second), 100*v.mature.Share, young)
+			span(v.age.Round(time.Second)), 100*v.mature.Share, young)
 	}
 	return m
 }
@@ -257,10 +264,7 @@ func (v *view) window(name string, list []*performance.Outcome, note string) res
 // timed is the window of a length that ends where predictions become old
 // enough to count.
 func (v *view) timed(list []*performance.Outcome, length time.Duration) result.Window {
-	end := v.st.Cohorts.Clock(v.now)
-	if v.mature.Known && v.mature.Age > cohort.Edge(0) {
-		end = end.Add(-v.mature.Age)
-	}
+	end := v.st.Cohorts.Clock(v.now).Add(-v.age)
 	from, _ := slices.BinarySearchFunc(list, end.Add(-length), func(o *performance.Outcome, at time.Time) int { return o.At.Compare(at) })
 	note := ""
 	if from == 0 && len(list) >= v.s.Keep {

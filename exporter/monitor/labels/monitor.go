@@ -43,6 +43,7 @@ type Settings struct {
 	Windows  []time.Duration // by time
 	Keep     int             // labelled predictions that are kept for all windows
 	Complete float64         // share of the labels to come that must have come
+	MinAge   time.Duration   // predictions younger than this never count
 	Slices   int             // slices that metrics are made of
 	Now      func() time.Time
 }
@@ -90,6 +91,7 @@ type Monitor struct {
 	recent []scored // the latest predictions, labelled or not
 	at     int      // in recent, of the next
 	ref    *Reference
+	queued waits // outcomes that the sequential test has not seen
 }
 
 // scored is a prediction's confidence, for the estimate without labels.
@@ -109,7 +111,7 @@ func New(s Settings) *Monitor {
 
 func (m *Monitor) clear() {
 	m.st = state{Counts: map[Outcome]uint64{}, Delays: make([]uint64, cohort.Delays), Next: 1}
-	m.index, m.recent, m.at = map[string]int{}, nil, 0
+	m.index, m.recent, m.at, m.queued = map[string]int{}, nil, 0, nil
 	for i := range Bins {
 		m.st.Bins = append(m.st.Bins, result.CalibrationTotal{Lower: float64(i) / Bins, Upper: float64(i+1) / Bins})
 	}
@@ -150,13 +152,15 @@ func (m *Monitor) replay() {
 	m.ref.Detector.Tick()
 	for i := range m.st.Outcomes {
 		o := &m.st.Outcomes[i]
-		if k := o.Kind(); !m.st.Alarm && (k == performance.Class || k == performance.MultiLabel) {
+		if o.Tested && !m.st.Alarm && o.Kind() != performance.None {
 			m.ref.Detector.Observe(!o.Correct())
 		}
 	}
 	if m.ref.Detector.Evidence() >= m.ref.Threshold {
 		m.st.Alarm, m.st.Since = true, 0
 	}
+	m.queue()
+	m.mature()
 }
 
 // class is a class's index, which is given where it is new; -1 where there are
@@ -244,6 +248,10 @@ func (m *Monitor) match(p *Prediction, l *record.Label, at, now time.Time) {
 	o.Label(l)
 	m.st.Next = max(m.st.Next, p.seq+1)
 	m.keep(o)
+	m.wait(&o)
+	if p.seq%64 == 0 { // between ticks, where many labels come
+		defer m.mature()
+	}
 	m.annotate(p.ID, l)
 	actual := -1
 	if l.Truth() {
@@ -282,7 +290,6 @@ func (m *Monitor) count(o *performance.Outcome, actual int) {
 			b.Correct++
 		}
 	}
-	m.test(!correct)
 }
 
 // keep appends an outcome and forgets the oldest ones beyond the bound.
@@ -322,6 +329,7 @@ func (m *Monitor) change(e *event) {
 		o.Label(&e.label)
 		if !had && o.Truth { // a business figure came first
 			m.count(o, m.class(e.label.Class))
+			m.wait(o)
 		}
 	}
 	if e.was != nil && e.was.Class != e.label.Class {
@@ -358,7 +366,7 @@ func (m *Monitor) test(wrong bool) {
 func (m *Monitor) recovered() bool {
 	right, n := 0, 0
 	for i := len(m.st.Outcomes) - 1; i >= 0 && n < clearLabels; i-- {
-		if o := &m.st.Outcomes[i]; o.Kind() != performance.None {
+		if o := &m.st.Outcomes[i]; o.Tested {
 			n++
 			if o.Correct() {
 				right++
@@ -373,9 +381,17 @@ func (m *Monitor) recovered() bool {
 func (m *Monitor) Tick() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.mature()
 	if m.ref != nil && m.ref.Detector != nil && !m.st.Alarm {
 		m.ref.Detector.Tick()
 	}
+}
+
+// Alarm reports whether the sequential test holds that accuracy has fallen.
+func (m *Monitor) Alarm() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.st.Alarm
 }
 
 // LastLabel is when the last label came; zero before the first.

@@ -32,6 +32,9 @@ type Outcome struct {
 	Boxes        bool // the truth is boxes, which are not compared here
 	Weight       float64
 	KPI          map[string]float64
+
+	// Tested: the sequential test has seen it.
+	Tested bool
 }
 
 // Label puts a label's content in.
