@@ -8,7 +8,7 @@ export CGO_CFLAGS ?= -g -O2 -Wno-deprecated-declarations
 # Modules of their own, so that their many dependencies stay out of gnomon's.
 MODULES := grafana-plugin dashboards
 
-.PHONY: help deps build run page browser screenshots tools stack plugin plugin-test plugin-look plugin-compatible plugin-package rules rules-mutation rules-formats test test-statistics test-gpu lint bench fuzz clean
+.PHONY: help deps build run page browser screenshots tools stack plugin plugin-test plugin-look plugin-compatible plugin-package rules rules-mutation rules-formats test test-statistics test-gpu lint bench crash fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -98,6 +98,9 @@ test-gpu: ## compare with nvidia-smi on this machine's NVIDIA GPU; SKIP without 
 lint: ## formatting and vet
 	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "gofmt wants to change:"; echo "$$out"; exit 1; fi
 	$(GO) vet ./...
+
+crash: ## kill a process that labels with SIGKILL, fifty times
+	$(GO) test -run TestKilled -crashes 50 -v ./exporter/monitor/labels
 
 bench: deps ## run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./driftlib/... ./shadow/... ./exporter/...

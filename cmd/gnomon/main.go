@@ -59,6 +59,8 @@ func commands() []command {
 		{"profile", registerProfile},
 		{"replay", registerReplay},
 		{"evaluate", registerEvaluate},
+		{"labels backup", registerLabelsBackup},
+		{"labels restore", registerLabelsRestore},
 		{"log delete", registerLogDelete},
 		{"log decrypt", registerLogDecrypt},
 		{"rules generate", registerRulesGenerate},

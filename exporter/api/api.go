@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -49,8 +50,9 @@ type Worst interface {
 type Settings struct {
 	State   State
 	Labels  Labels
-	Log     Deleter      // DELETE /api/v1/records/{id}; nil: nothing is kept
-	Records http.Handler // POST /api/v1/records
+	Backup  func(io.Writer) error // GET /api/v1/labels/backup; nil: labels wait in memory
+	Log     Deleter               // DELETE /api/v1/records/{id}; nil: nothing is kept
+	Records http.Handler          // POST /api/v1/records
 	Worst   Worst
 	Logger  *slog.Logger
 	// MaxStreams bounds the clients that follow the results; more are refused.
@@ -76,6 +78,7 @@ func New(s Settings) http.Handler {
 	mux.HandleFunc("GET /api/v1/events", a.events)
 	mux.HandleFunc("GET /api/v1/stream", a.stream)
 	mux.HandleFunc("POST /api/v1/labels", a.labels)
+	mux.HandleFunc("GET /api/v1/labels/backup", a.backup)
 	mux.Handle("POST /api/v1/records", s.Records)
 	mux.HandleFunc("DELETE /api/v1/records/{id}", a.forget)
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {

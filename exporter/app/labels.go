@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -130,6 +131,14 @@ func (d *labelDoors) run(ctx context.Context, g *errgroup.Group, a *App) {
 		}
 		return nil
 	})
+}
+
+// backup writes the store as an archive; nil where it is in memory.
+func (d *labelDoors) backup() func(io.Writer) error {
+	if d.store == nil {
+		return nil
+	}
+	return d.store.WriteBackup
 }
 
 func (d *labelDoors) close() error {

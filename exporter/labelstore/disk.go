@@ -58,6 +58,7 @@ type Disk struct {
 	usage      atomic.Int64
 	compacting atomic.Bool
 	compacted  sync.WaitGroup
+	backup     sync.Mutex // one at a time
 	evicted    atomic.Uint64
 	expired    atomic.Uint64
 	resets     atomic.Uint64
@@ -153,7 +154,7 @@ func (d *Disk) aside(cause error) error {
 		return err
 	}
 	for _, f := range files {
-		if f.IsDir() || f.Name() == lockFile {
+		if f.IsDir() || f.Name() == lockFile { // earlier ones put aside, backups
 			continue
 		}
 		if err := os.Rename(filepath.Join(d.s.Path, f.Name()), filepath.Join(to, f.Name())); err != nil {

@@ -1,3 +1,4 @@
+import { late } from "./late";
 import { TimeChart } from "./charts";
 import type { Chart } from "./charts";
 import { byId, el, fixed, icon, percent, seconds } from "./dom";
@@ -74,6 +75,7 @@ class Page {
     this.features.update(m);
     shadows(m);
     this.quality.update(m.performance);
+    late(m.performance);
     tap(s, m);
     await this.more(m);
   }

@@ -12,9 +12,22 @@ export interface Shadow {
 }
 export interface Interval { value: number; lower: number; upper: number; n: number }
 export interface ReliabilityBin { lower: number; upper: number; count: number; mean_confidence: number; accuracy: number }
+export interface Metric { value?: number; lower?: number; upper?: number; n?: number; undefined?: string }
+export interface Window { name: string; n: number; metrics: Record<string, Metric>; note?: string }
+export interface Estimate {
+  accuracy: Metric; f1?: Metric; roc_auc?: Metric; baseline_accuracy?: number; realised_accuracy?: Metric; error?: number; fallen: boolean; valid: boolean;
+  conditions?: { name: string; holds: boolean; words: string }[];
+}
 export interface Performance {
   accuracy?: Interval; undefined?: string; baseline_accuracy?: number; coverage_ratio?: number; delay_p50_seconds?: number; labels: Record<string, number>; alarm: boolean;
-  confusion: { labels: string[]; counts: number[][] }; calibration?: { ece_equal_width?: number; ece_debiased?: number; brier?: number; reliability: ReliabilityBin[] };
+  confusion: { labels: string[]; counts: number[][] };
+  calibration?: { ece_equal_width?: number; ece_equal_mass?: number; ece_debiased?: number; brier?: number; reliability: ReliabilityBin[] };
+  windows: Window[]; slices: Window[]; maturity: { words: string }; delay: { p50_seconds?: number; p90_seconds?: number };
+  coverage_by_age: { age: string; predictions: number; labelled: number; ratio?: number }[];
+  trust?: { brier_reliability?: number; brier_resolution?: number; brier_uncertainty?: number; overconfidence?: number; underconfidence?: number; temperature?: number; ece_at_temperature?: number };
+  estimate?: Estimate; label_drift?: { psi?: number; psi_of_predictions?: number; drifted: boolean; reason: string };
+  annotators?: { items: number; agreement: Metric; fleiss_kappa: Metric; pairs: { first: string; second: string; items: number; cohen_kappa: Metric }[] };
+  store?: { kind: string; up: boolean; error?: string; entries: number; bytes: number; limit_bytes: number };
 }
 export interface Model {
   name: string; version: string; verdict: { level: Level; since: string; findings: Finding[] };
