@@ -68,6 +68,7 @@ func commands() []command {
 		{"rules explain", registerRulesExplain},
 		{"rules test", registerRulesTest},
 		{"card", registerCard},
+		{"report", registerReport},
 		{"version", registerVersion},
 		{workerCommand, registerWorker},
 		{gpuCommand, registerGPUWorker},

@@ -91,6 +91,8 @@ func TestDocumentedCommands(t *testing.T) {
 	elsewhere := map[string]string{
 		"make run":  "TestDemoTellsTheStory and TestWorkerKilledUnderLoad",
 		"make test": "whoever runs this",
+		"gnomon card --model digits --output card.md":                                      "TestCard",
+		"gnomon report --prometheus http://127.0.0.1:9090 --range 7d --output review.html": "TestReport",
 	}
 	ran := map[string]bool{}
 	for _, path := range []string{"README.md", "docs/sidecar.md", "docs/api.md"} {
