@@ -115,6 +115,9 @@ func moments(x []float64) (n, mean, variance float64, err error) {
 		mean += d / float64(i+1)
 		variance += d * (v - mean)
 	}
+	if math.IsInf(variance, 0) || math.IsNaN(variance) {
+		return 0, 0, 0, fmt.Errorf("%w: the squares add up to more than a float64 holds", ErrValue)
+	}
 	return float64(len(x)), mean, variance / float64(len(x)-1), nil
 }
 
@@ -143,7 +146,8 @@ func Welch(x, y []float64) (Result, error) {
 		r.Lower, r.Upper = r.Effect, r.Effect
 		return r, nil
 	}
-	t := distuv.StudentsT{Sigma: 1, Nu: (a + b) * (a + b) / (a*a/(n-1) + b*b/(m-1))}
+	p, q := a/(a+b), b/(a+b) // shares: their squares neither over- nor underflow
+	t := distuv.StudentsT{Sigma: 1, Nu: 1 / (p*p/(n-1) + q*q/(m-1))}
 	r.Statistic = r.Effect / se
 	r.PValue = min(1, 2*t.Survival(math.Abs(r.Statistic)))
 	e := t.Quantile(.975) * se

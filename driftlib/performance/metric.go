@@ -185,6 +185,9 @@ func (a *moments) metric(why string) Metric {
 	if a.n == 0 {
 		return undefined(why)
 	}
+	if math.IsNaN(a.mean) || math.IsInf(a.mean, 0) {
+		return undefined("the values add up to more than a float64 holds")
+	}
 	m := Metric{Value: a.mean, Lower: math.Inf(-1), Upper: math.Inf(1), N: int(a.n)}
 	if a.n > 1 {
 		e := studentQuantile(a.n-1) * math.Sqrt(max(a.sumD, 0)/(a.n-1)/a.n)

@@ -48,10 +48,8 @@ func NewStratified(counts [][]float64, seed uint64, bets *Bets) (*Detector, erro
 		if len(of) < 2 || len(of) != len(counts[0]) {
 			return nil, fmt.Errorf("%w: %d bins in stratum %d", ErrReference, len(of), s)
 		}
-		for i, c := range of {
-			if !(c >= 0) || math.IsInf(c, 0) {
-				return nil, fmt.Errorf("%w: count %v of bin %d", ErrReference, c, i)
-			}
+		if err := checkCounts(of); err != nil {
+			return nil, err
 		}
 	}
 	d := &Detector{bets: bets, theta: splitMix64{seed}, bags: make([]bag, len(counts))}
@@ -60,6 +58,23 @@ func NewStratified(counts [][]float64, seed uint64, bets *Bets) (*Detector, erro
 	}
 	d.Reset()
 	return d, nil
+}
+
+// mostRows is where a count no longer grows by one.
+const mostRows = 1 << 53
+
+func checkCounts(counts []float64) error {
+	total := 0.0
+	for i, c := range counts {
+		if !(c >= 0) || math.IsInf(c, 0) {
+			return fmt.Errorf("%w: count %v of bin %d", ErrReference, c, i)
+		}
+		total += c
+	}
+	if total >= mostRows {
+		return fmt.Errorf("%w: %v rows are more than can be counted", ErrReference, total)
+	}
+	return nil
 }
 
 // Reset forgets the stream: the reference's counts, no evidence. The ranks'

@@ -47,6 +47,9 @@ type Episode struct {
 // in its ten bins.
 func NewEpisode(reference []float64, tau, tauBins float64) (*Episode, error) {
 	e := &Episode{reference: slices.Clone(reference), tau: tau, tauBins: tauBins, state: Quiet}
+	if err := checkCounts(reference); err != nil {
+		return nil, err
+	}
 	for _, c := range reference {
 		e.total += c
 	}
