@@ -234,7 +234,7 @@ func GTest(reference, current []float64) (ChiSquare, error) {
 // CramersV is the association of side and bin, 0 to 1, with Bergsma's correction
 // of its bias: phi² = max(0, X²/N - (B-1)/(N-1)), V = sqrt(phi² / min(B~-1,
 // R~-1)), B~ = B - (B-1)²/(N-1) for B bins and R~ likewise for the two sides. 0
-// where there is a single bin.
+// where there is a single bin, or too few rows for the correction.
 //
 // Source: Bergsma, J. Korean Stat. Soc. 42 (2013).
 func CramersV(reference, current []float64) (float64, error) {
@@ -251,5 +251,9 @@ func CramersV(reference, current []float64) (float64, error) {
 	}
 	k := float64(r.DoF)
 	phi := max(0, r.Statistic/n-k/(n-1))
-	return math.Sqrt(phi / min(k-k*k/(n-1), 1-1/(n-1))), nil
+	least := min(k-k*k/(n-1), 1-1/(n-1))
+	if !(least > 0) { // so few rows that the correction leaves nothing
+		return 0, nil
+	}
+	return min(math.Sqrt(phi/least), 1), nil
 }
