@@ -8,7 +8,7 @@ export CGO_CFLAGS ?= -g -O2 -Wno-deprecated-declarations
 # Modules of their own, so that their many dependencies stay out of gnomon's.
 MODULES := grafana-plugin dashboards
 
-.PHONY: help deps build run page browser screenshots tools stack plugin plugin-test plugin-look plugin-compatible plugin-package rules rules-mutation rules-formats test test-statistics test-gpu lint bench crash fuzz clean
+.PHONY: help deps build run page browser screenshots tools stack plugin plugin-test plugin-look plugin-compatible plugin-package rules rules-mutation rules-formats test test-statistics test-gpu lint bench crash fuzz clean servers real
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -94,6 +94,15 @@ test-statistics: ## hold the stated rates, delays and intervals by simulation at
 test-gpu: ## compare with nvidia-smi on this machine's NVIDIA GPU; SKIP without one
 	@if ! command -v nvidia-smi >/dev/null || ! nvidia-smi -L >/dev/null 2>&1; then echo "SKIP test-gpu: no NVIDIA GPU (nvidia-smi lists none)"; \
 	else GNOMON_TEST_GPU=1 $(GO) test -count=1 -v -run 'TestRealGPU' ./exporter/gpu; fi
+
+servers: ## the taps on real servers: Triton, MLServer, Kafka, Envoy, nginx; pandas and DuckDB on the inference log; SKIP what is not here
+	@exporter/tap/real/install.sh
+	@set -o pipefail; GNOMON_SERVERS=1 $(GO) test -count=1 -timeout 20m -v -run 'Test(Triton|MLServer|Kafka|EnvoyMirror|NginxMirror)$$' ./exporter/tap/real | grep -vE '^=== (RUN|PAUSE|CONT)'
+	@set -o pipefail; $(GO) test -count=1 -v -run PandasAndDuckDB ./exporter/inferencelog | grep -vE '^=== RUN'
+
+real: ## optional: the taps on KServe and its logger, MLflow, Seldon Core v1, TorchServe; SKIP what is not here
+	@exporter/tap/real/install.sh optional
+	@set -o pipefail; GNOMON_SERVERS=1 $(GO) test -count=1 -timeout 30m -v -run 'Test(KServe|KServeAgent|MLflow|Seldon|TorchServe)$$' ./exporter/tap/real | grep -vE '^=== (RUN|PAUSE|CONT)'
 
 lint: ## formatting and vet
 	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "gofmt wants to change:"; echo "$$out"; exit 1; fi

@@ -22,6 +22,7 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/tap/kafka"
 	"github.com/gnomon-dev/gnomon/exporter/tap/mirror"
 	"github.com/gnomon-dev/gnomon/exporter/tap/proxy"
+	"github.com/prometheus/client_golang/prometheus"
 	commonconfig "github.com/prometheus/common/config"
 	"golang.org/x/sync/errgroup"
 )
@@ -126,12 +127,23 @@ func (a *App) addKafka(c *config.Config, cohort *sampler.Hash, t *taps) error {
 		}
 	}
 	s, err := kafka.New(kafka.Settings{Brokers: k.Brokers, Topics: k.Topics, Group: k.Group, TLS: secure, SASL: mechanism, DeadLetter: k.DeadLetter,
-		Sampler: cohort, Observer: a.traffic, Full: a.full, TTL: time.Duration(k.TTL), Logger: a.s.Logger, Now: a.s.Now})
+		Sampler: cohort, Observer: a.traffic, Full: a.full, Lag: a.lag(k.Topics), TTL: time.Duration(k.TTL), Logger: a.s.Logger, Now: a.s.Now})
 	if err != nil {
 		return err
 	}
 	t.sources = append(t.sources, s)
 	return nil
+}
+
+// lag makes the gauge of Kafka's lag, a series a topic.
+func (a *App) lag(topics []string) func(topic string, records int64) {
+	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "gnomon_kafka_lag_records",
+		Help: "Records of a topic that are written and not committed by this consumer, of the partitions assigned to it."}, []string{"topic"})
+	a.registry.MustRegister(g)
+	for _, t := range topics {
+		g.WithLabelValues(t).Set(0)
+	}
+	return func(topic string, records int64) { g.WithLabelValues(topic).Set(float64(records)) }
 }
 
 // mechanismOf is how gnomon tells Kafka who it is; nil where it does not.

@@ -7,6 +7,7 @@
 package exchange
 
 import (
+	"encoding/binary"
 	"log/slog"
 	"strconv"
 	"sync"
@@ -276,12 +277,31 @@ func (x *Exchange) contain() {
 	}
 }
 
+// whole reports whether a gRPC call's messages are there to their ends: a server
+// may answer a message before its client has closed its side of the call.
+func (x *Exchange) whole() bool {
+	if x.target.Format != route.OIPGRPC || x.request.lost != none {
+		return false
+	}
+	b := x.request.buf
+	for len(b) >= 5 {
+		n := int64(binary.BigEndian.Uint32(b[1:5])) + 5
+		if n > int64(len(b)) {
+			return false
+		}
+		if b = b[n:]; len(b) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // deliver emits what was kept, or says why not. Failed requests are no
 // inferences: they are counted by outcome and nothing else.
 func (x *Exchange) deliver(e End, latency time.Duration) {
 	s := &x.w.s
 	switch lost := max(x.request.lost, x.response.lost); {
-	case e.Outcome == record.Cancelled || e.Outcome == record.InfraError, e.Outcome == record.Success && !x.complete:
+	case e.Outcome == record.Cancelled || e.Outcome == record.InfraError, e.Outcome == record.Success && !x.complete && !x.whole():
 		s.Observer.Dropped(DroppedIncomplete)
 		return
 	case e.Outcome != record.Success:

@@ -29,6 +29,7 @@ type joiner struct {
 	oldest     *list.List               // of *waiting, in the order of arrival
 	held       int64                    // bytes that wait
 	partitions map[partition]*progress
+	assigned   map[partition]bool
 }
 
 type partition struct {
@@ -50,7 +51,7 @@ type waiting struct {
 }
 
 func newJoiner(ttl time.Duration, limit int, bytes int64, o Observer) *joiner {
-	return &joiner{ttl: ttl, limit: limit, bytes: bytes, observer: o, pending: map[string]*list.Element{}, oldest: list.New(), partitions: map[partition]*progress{}}
+	return &joiner{ttl: ttl, limit: limit, bytes: bytes, observer: o, pending: map[string]*list.Element{}, oldest: list.New(), partitions: map[partition]*progress{}, assigned: map[partition]bool{}}
 }
 
 // open notes that a record was read and is not settled.
@@ -138,10 +139,7 @@ func (j *joiner) offsets() map[string]map[int32]kgo.EpochOffset {
 	defer j.mu.Unlock()
 	out := map[string]map[int32]kgo.EpochOffset{}
 	for key, p := range j.partitions {
-		at := p.next
-		for offset := range p.open {
-			at = min(at, offset)
-		}
+		at := p.settled()
 		if at == p.committed {
 			continue
 		}
@@ -175,6 +173,7 @@ func (j *joiner) forget(lost map[string][]int32) {
 		for _, n := range numbers {
 			gone[partition{topic, n}] = true
 			delete(j.partitions, partition{topic, n})
+			delete(j.assigned, partition{topic, n})
 		}
 	}
 	for e := j.oldest.Front(); e != nil; {
@@ -186,28 +185,51 @@ func (j *joiner) forget(lost map[string][]int32) {
 	}
 }
 
-// read is how far every partition was read.
+func (j *joiner) assign(got map[string][]int32) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for topic, numbers := range got {
+		for _, n := range numbers {
+			j.assigned[partition{topic, n}] = true
+		}
+	}
+}
+
+// read is, of every partition assigned here, the first record that is not
+// settled; -1 where none was read yet.
 func (j *joiner) read() map[partition]int64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	out := map[partition]int64{}
-	for key, p := range j.partitions {
-		out[key] = p.next
+	for key := range j.assigned {
+		out[key] = -1
+		if p := j.partitions[key]; p != nil {
+			out[key] = p.settled()
+		}
 	}
 	return out
 }
 
-// lag asks the brokers for the ends of the partitions that were read.
-func lag(ctx context.Context, client *kgo.Client, j *joiner) (int64, error) {
+// settled is the first offset that is open, or the one behind the last read.
+func (p *progress) settled() int64 {
+	at := p.next
+	for offset := range p.open {
+		at = min(at, offset)
+	}
+	return at
+}
+
+// lag asks the brokers for the ends of the partitions.
+func lag(ctx context.Context, client *kgo.Client, read map[partition]int64) (map[string]int64, error) {
 	topics := map[string][]kmsg.ListOffsetsRequestTopicPartition{}
-	read := j.read()
 	for key := range read {
 		p := kmsg.NewListOffsetsRequestTopicPartition()
 		p.Partition, p.Timestamp = key.number, -1 // the end
 		topics[key.topic] = append(topics[key.topic], p)
 	}
+	total := map[string]int64{}
 	if len(topics) == 0 {
-		return 0, nil
+		return total, nil
 	}
 	request := kmsg.NewPtrListOffsetsRequest()
 	request.ReplicaID = -1
@@ -216,15 +238,14 @@ func lag(ctx context.Context, client *kgo.Client, j *joiner) (int64, error) {
 		t.Topic, t.Partitions = topic, partitions
 		request.Topics = append(request.Topics, t)
 	}
-	var total int64
 	for _, shard := range client.RequestSharded(ctx, request) {
 		if shard.Err != nil {
-			return 0, fmt.Errorf("ask for the ends of partitions: %w", shard.Err)
+			return nil, fmt.Errorf("ask for the ends of partitions: %w", shard.Err)
 		}
 		for _, t := range shard.Resp.(*kmsg.ListOffsetsResponse).Topics {
 			for _, p := range t.Partitions {
 				if p.ErrorCode == 0 {
-					total += max(0, p.Offset-read[partition{t.Topic, p.Partition}])
+					total[t.Topic] += max(0, p.Offset-read[partition{t.Topic, p.Partition}])
 				}
 			}
 		}

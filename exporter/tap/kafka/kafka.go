@@ -63,9 +63,13 @@ type Settings struct {
 	MaxPending int           // halves that wait; 10,000 where 0
 	MaxBytes   int64         // of the halves that wait; 16 MiB where 0
 	FetchBytes int32         // that one fetch may bring; 8 MiB where 0
-	Logger     *slog.Logger
-	Now        func() time.Time
-	Options    []kgo.Opt // further ones, last
+	// Lag is told, every LagEvery (15 s where 0), how many records of each topic
+	// are written and not committed, of the partitions assigned here; nil: nobody.
+	Lag      func(topic string, records int64)
+	LagEvery time.Duration
+	Logger   *slog.Logger
+	Now      func() time.Time
+	Options  []kgo.Opt // further ones, last
 }
 
 // Source implements pipeline.Source.
@@ -91,6 +95,9 @@ func New(s Settings) (*Source, error) {
 	if s.MaxBytes <= 0 {
 		s.MaxBytes = 16 << 20
 	}
+	if s.LagEvery <= 0 {
+		s.LagEvery = 15 * time.Second
+	}
 	if s.FetchBytes <= 0 {
 		s.FetchBytes = 8 << 20
 	}
@@ -107,7 +114,7 @@ func New(s Settings) (*Source, error) {
 		kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.FetchMaxBytes(s.FetchBytes), kgo.FetchMaxPartitionBytes(s.FetchBytes),
 		// MLServer's consumer dies of snappy, which is this client's default.
 		kgo.ProducerBatchCompression(kgo.NoCompression()),
-		kgo.OnPartitionsRevoked(x.revoked), kgo.OnPartitionsLost(x.lost),
+		kgo.OnPartitionsAssigned(x.assigned), kgo.OnPartitionsRevoked(x.revoked), kgo.OnPartitionsLost(x.lost),
 	}
 	if s.TLS != nil {
 		options = append(options, kgo.DialTLSConfig(s.TLS))
@@ -127,6 +134,12 @@ func New(s Settings) (*Source, error) {
 // group. It is called once.
 func (x *Source) Run(ctx context.Context, emit func(*record.Capture)) error {
 	defer x.client.CloseAllowingRebalance()
+	if x.s.Lag != nil {
+		watched := make(chan struct{})
+		ctx, cancel := context.WithCancel(ctx)
+		defer func() { cancel(); <-watched }()
+		go func() { defer close(watched); x.watchLag(ctx) }()
+	}
 	failing := false
 	for ctx.Err() == nil {
 		if x.s.Full != nil && x.s.Full() {
@@ -249,6 +262,10 @@ func (x *Source) commit(ctx context.Context) {
 	})
 }
 
+func (x *Source) assigned(_ context.Context, _ *kgo.Client, got map[string][]int32) {
+	x.joiner.assign(got)
+}
+
 func (x *Source) revoked(ctx context.Context, _ *kgo.Client, lost map[string][]int32) {
 	x.commit(ctx)
 	x.joiner.forget(lost)
@@ -258,6 +275,45 @@ func (x *Source) lost(_ context.Context, _ *kgo.Client, lost map[string][]int32)
 	x.joiner.forget(lost)
 }
 
-// Lag is the number of records that are written and not yet read, of the
-// partitions assigned here.
-func (x *Source) Lag(ctx context.Context) (int64, error) { return lag(ctx, x.client, x.joiner) }
+// watchLag reports the lag until ctx ends, on its own time: while the queue is
+// full nothing is read, and just then the lag is wanted.
+func (x *Source) watchLag(ctx context.Context) {
+	tick := time.NewTicker(x.s.LagEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		ask, cancel := context.WithTimeout(ctx, 10*time.Second)
+		lags, err := x.Lag(ask)
+		cancel()
+		if err != nil {
+			x.s.Logger.Debug("the lag is not known", "err", err)
+			continue
+		}
+		for _, topic := range x.s.Topics {
+			x.s.Lag(topic, lags[topic]) // 0 where another member has all partitions
+		}
+	}
+}
+
+// Lag is the number of records by topic that are written and not committed, of
+// the partitions assigned here.
+func (x *Source) Lag(ctx context.Context) (map[string]int64, error) {
+	return lag(ctx, x.client, x.positions())
+}
+
+// positions is how far the group has come in every partition assigned here: what
+// is settled, else what was committed before.
+func (x *Source) positions() map[partition]int64 {
+	out, committed := x.joiner.read(), x.client.CommittedOffsets()
+	for key, at := range out {
+		if before, ok := committed[key.topic][key.number]; ok && at < 0 {
+			out[key] = before.Offset
+		}
+		out[key] = max(out[key], 0)
+	}
+	return out
+}

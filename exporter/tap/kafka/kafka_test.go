@@ -170,8 +170,8 @@ func TestForms(t *testing.T) {
 	if n := len(o.captures["line-1"].Records); n != 1 {
 		t.Errorf("the line has %d records", n)
 	}
-	if n, err := x.Lag(t.Context()); n != 0 || err != nil {
-		t.Errorf("lag %d, %v", n, err)
+	if lags, err := x.Lag(t.Context()); lags[free] != 0 || err != nil {
+		t.Errorf("lag %v, %v", lags, err)
 	}
 	stop()
 	letters(t, c.ListenAddrs(), 2)
@@ -282,13 +282,23 @@ func TestBackPressure(t *testing.T) {
 	o := newObserved()
 	var mu sync.Mutex
 	full := true
+	lag := int64(-1)
 	_, _ = run(t, c.ListenAddrs(), o, func(s *Settings) {
 		s.Full = func() bool { mu.Lock(); defer mu.Unlock(); return full }
+		s.Lag = func(topic string, n int64) {
+			mu.Lock()
+			defer mu.Unlock()
+			if topic == free {
+				lag = n
+			}
+		}
+		s.LagEvery = 20 * time.Millisecond
 	})
+	lags := func(n int64) func() bool { return func() bool { mu.Lock(); defer mu.Unlock(); return lag == n } }
 	for i := range 50 {
 		produce(t, p, free, "", fmt.Appendf(nil, `{"id":"n%d","request":{"inputs":[{"name":"x","shape":[1],"datatype":"FP32","data":[1]}]}}`, i))
 	}
-	time.Sleep(100 * time.Millisecond)
+	o.wait(t, "the lag of what is not read", lags(50))
 	o.mu.Lock()
 	if len(o.captures) > 0 {
 		t.Errorf("%d captures though full", len(o.captures))
@@ -301,6 +311,7 @@ func TestBackPressure(t *testing.T) {
 	if d := cmp.Diff(map[string]int{}, o.drops); d != "" {
 		t.Errorf("drops:\n%s", d)
 	}
+	o.wait(t, "no lag", lags(0))
 }
 
 func TestBrokersThatComeLater(t *testing.T) {

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"strconv"
 
@@ -10,6 +11,47 @@ import (
 
 	"github.com/gnomon-dev/gnomon/exporter/record"
 )
+
+// ender is a request's body that can be ended while somebody reads it.
+type ender interface {
+	io.ReadCloser
+	end()
+}
+
+// callBody is the request's body of a call that is not watched.
+type callBody struct{ io.ReadCloser }
+
+func (b callBody) end() { _ = b.Close() } // fails only where it has ended already
+
+// pass passes a call on. A server may end a call while its client's side is
+// open, and the client then sends nothing more. The transport meanwhile waits
+// for the client's next message, and ReverseProxy, which shields the request's
+// body from being closed, for the transport: the end of the answer must end the
+// request, or the client never learns of it.
+func (p *Proxy) pass(w http.ResponseWriter, r *http.Request, body ender) {
+	call := *p.reverse
+	call.ModifyResponse = func(answer *http.Response) error {
+		answer.Body = &callAnswer{answer.Body, body}
+		return nil
+	}
+	out := *r
+	out.Body = body
+	call.ServeHTTP(w, &out)
+}
+
+// callAnswer ends the request with the answer.
+type callAnswer struct {
+	io.ReadCloser
+	request ender
+}
+
+func (a *callAnswer) Read(p []byte) (int, error) {
+	n, err := a.ReadCloser.Read(p)
+	if err != nil {
+		a.request.end()
+	}
+	return n, err
+}
 
 // grpcFailed is gRPC's way to say that the model server gave no answer.
 func grpcFailed(w http.ResponseWriter, r *http.Request, err error) {

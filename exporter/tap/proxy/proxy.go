@@ -152,7 +152,11 @@ func NewGRPC(s Settings) (*Proxy, error) {
 // ServeHTTP passes a request on, watched where it is an inference.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	target, inference := p.s.Route(r.Method, r.URL.EscapedPath())
-	if !inference {
+	switch {
+	case !inference && p.grpc:
+		p.pass(faithful{w}, r, callBody{r.Body})
+		return
+	case !inference:
 		p.reverse.ServeHTTP(faithful{w}, r)
 		return
 	}

@@ -93,6 +93,16 @@ type teeReader struct {
 	length int64      // -1: unknown
 	seen   int64
 	whole  bool
+	ended  bool // by the answer's end
+}
+
+// end ends the body because the answer has ended: that is no fault of the
+// client's.
+func (t *teeReader) end() {
+	t.mu.Lock()
+	t.ended = true
+	t.mu.Unlock()
+	_ = t.Close() // fails only where it has ended already
 }
 
 func (t *teeReader) Read(p []byte) (int, error) {
@@ -108,7 +118,7 @@ func (t *teeReader) Read(p []byte) (int, error) {
 	case err == io.EOF || t.seen == t.length:
 		t.whole = true
 		t.w.x.RequestEnd()
-	case err != nil:
+	case err != nil && !t.ended:
 		t.w.requestBroken = true
 	}
 	return n, err

@@ -27,9 +27,12 @@ func (p *Proxy) watch(w http.ResponseWriter, r *http.Request, target route.Targe
 		body.detach()
 		t.x.Finish(t.end(r, returned))
 	}()
-	if p.direct != nil && p.direct.takes(r) {
+	switch {
+	case p.direct != nil && p.direct.takes(r):
 		p.direct.serve(t, r)
-	} else {
+	case p.grpc:
+		p.pass(t, r, body)
+	default:
 		// A copy: the server looks at the type of its own request's body when
 		// it decides what to do with the part of it that nobody read.
 		out := *r

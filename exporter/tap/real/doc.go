@@ -3,5 +3,8 @@
 // answers, and what was captured must be what was sent. It holds nothing but
 // tests; they skip, saying why, where the servers are not installed.
 //
-// install.sh puts them into Python environments under .cache/real.
+// make servers installs what every run of continuous integration uses (Triton,
+// MLServer, Kafka, Envoy; install.sh puts it under .cache/real) and runs the
+// tests; make real does so for KServe with its logger, MLflow, Seldon Core v1 and
+// TorchServe. TensorFlow Serving cannot be had as a package.
 package real

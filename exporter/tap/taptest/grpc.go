@@ -59,6 +59,7 @@ func GRPC(t *testing.T, start Start) {
 		{"status, details and trailers", grpcStatuses},
 		{"deadline and cancel", grpcDeadline},
 		{"streams", grpcStream},
+		{"an answer before the call is half-closed", grpcEarly},
 		{"a stream ends when its client leaves", grpcStreamLeft},
 		{"other services", grpcOthers},
 		{"not sampled", grpcNotSampled},
@@ -145,6 +146,8 @@ func serveEcho(_ any, s grpc.ServerStream) error {
 			return st.Err()
 		case bytes.Contains(m.b, []byte("broken")):
 			return status.Error(codes.Internal, "CUDA error")
+		case bytes.Contains(m.b, []byte("early")): // as servers do that take the message for the whole call
+			return s.SendMsg(&raw{append([]byte{0x10, 1}, m.b...)})
 		case bytes.Contains(m.b, []byte("slow")):
 			<-s.Context().Done()
 			return s.Context().Err()
@@ -257,6 +260,23 @@ func grpcStream(t *testing.T, rig *Rig, c *grpc.ClientConn) {
 	}
 	if capture := rig.Capture(t); len(capture.Request.Bytes) != 5*(5+len(infer("m", "s", 3))) || capture.Model != "m" {
 		t.Errorf("captured %d bytes of %q", len(capture.Request.Bytes), capture.Model)
+	}
+}
+
+func grpcEarly(t *testing.T, rig *Rig, c *grpc.ClientConn) {
+	s, err := c.NewStream(t.Context(), &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, inferMethod, grpc.ForceCodecV2(rawCodec{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := infer("early", "e", 3)
+	if err := errors.Join(s.SendMsg(&raw{sent}), s.RecvMsg(&raw{})); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.RecvMsg(&raw{}); !errors.Is(err, io.EOF) {
+		t.Errorf("%v", err)
+	}
+	if capture := rig.Capture(t); !bytes.Equal(capture.Request.Bytes[5:], sent) {
+		t.Errorf("captured %d bytes", len(capture.Request.Bytes))
 	}
 }
 
