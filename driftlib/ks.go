@@ -84,18 +84,49 @@ func KSStatisticSorted[F float32 | float64](x, y []F) float64 {
 }
 
 // ksExtremes are the largest and the smallest i m - j n, that is n m times
-// F_x - F_y, over all values; 0 counts among them.
+// F_x - F_y, over all values; 0 counts among them. Large samples are cut in two
+// at the middle of x and both halves merged at once: a step of a merge waits for
+// the step before it, and so two take hardly longer than one.
 func ksExtremes[F float32 | float64](x, y []F) (above, below int) {
 	n, m := len(x), len(y)
-	diff := 0
-	for i, j := 0, 0; i < n && j < m; {
+	const large = 1000
+	if min(n, m) < large {
+		e := ksMerge[F]{x: x, y: y, n: n, m: m}
+		e.rest()
+		return e.above, e.below
+	}
+	i, _ := slices.BinarySearch(x, x[n/2])
+	j, _ := slices.BinarySearch(y, x[n/2])
+	start := i*m - j*n
+	low := ksMerge[F]{x: x[:i], y: y[:j], n: n, m: m}
+	high := ksMerge[F]{x: x[i:], y: y[j:], n: n, m: m, diff: start, above: max(start, 0), below: min(start, 0)}
+	ksBoth(&low, &high)
+	low.rest()
+	high.rest()
+	return max(low.above, high.above), min(low.below, high.below)
+}
+
+// ksMerge is a merge under way, of pieces of samples of n and m values.
+type ksMerge[F float32 | float64] struct {
+	x, y         []F
+	n, m         int
+	diff         int
+	above, below int
+}
+
+// rest merges to the end of the shorter piece; what is left of the other brings
+// diff to where the next piece begins, or to 0, without an extreme between.
+func (e *ksMerge[F]) rest() {
+	x, y, n, m := e.x, e.y, e.n, e.m
+	diff, above, below := e.diff, e.above, e.below
+	for i, j := 0, 0; i < len(x) && j < len(y); {
 		a, b := x[i], y[j]
 		if a == b {
 			from, also := i, j
-			for i < n && x[i] == a {
+			for i < len(x) && x[i] == a {
 				i++
 			}
-			for j < m && y[j] == a {
+			for j < len(y) && y[j] == a {
 				j++
 			}
 			diff += (i-from)*m - (j-also)*n
@@ -110,7 +141,39 @@ func ksExtremes[F float32 | float64](x, y []F) (above, below int) {
 		}
 		above, below = max(above, diff), min(below, diff)
 	}
-	return above, below
+	e.above, e.below = above, below
+}
+
+// ksBoth merges two pairs of pieces in step until either meets a value that both
+// samples have, or an end.
+func ksBoth[F float32 | float64](p, q *ksMerge[F]) {
+	n, m := p.n, p.m
+	px, py, qx, qy := p.x, p.y, q.x, q.y
+	pd, qd := p.diff, q.diff
+	above, below := max(p.above, q.above), min(p.below, q.below)
+	i, j, k, l := 0, 0, 0, 0
+	for i < len(px) && j < len(py) && k < len(qx) && l < len(qy) {
+		a, b, c, d := px[i], py[j], qx[k], qy[l]
+		if a == b || c == d {
+			break
+		}
+		first, other := 0, 0
+		if a < b {
+			first = 1
+		}
+		if c < d {
+			other = 1
+		}
+		i += first
+		j += 1 - first
+		k += other
+		l += 1 - other
+		pd += first*(m+n) - n
+		qd += other*(m+n) - n
+		above, below = max(above, pd, qd), min(below, pd, qd)
+	}
+	p.x, p.y, p.diff, p.above, p.below = px[i:], py[j:], pd, above, below
+	q.x, q.y, q.diff, q.above, q.below = qx[k:], qy[l:], qd, above, below
 }
 
 // KSExactPValue is P(D >= d) for samples of n and m values of one continuous
@@ -211,7 +274,7 @@ func KSAsymptoticPValue(d, n, m float64) float64 {
 
 // smirnovLimit is the size up to which the upper tail is summed up term by
 // term.
-const smirnovLimit = 100_000
+const smirnovLimit = 20_000
 
 // pelzGood is P(D_n < z / sqrt(n)).
 func pelzGood(z, n float64) float64 {

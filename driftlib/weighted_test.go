@@ -170,6 +170,32 @@ func TestWeightedEqualsPlain(t *testing.T) {
 	}
 }
 
+// TestMergeInHalves: large samples, with and without ties, inside one sample
+// and across, have the D of the definition.
+func TestMergeInHalves(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 5))
+	for range 60 {
+		grain := []float64{1e9, 1000, 5, 1}[rng.IntN(4)]
+		draw := func(shift float64) []float64 {
+			out := make([]float64, 1000+rng.IntN(500))
+			for i := range out {
+				out[i] = math.Round(grain*(rng.NormFloat64()+shift)) / grain
+			}
+			return must(sorted(out))
+		}
+		x, y := draw(0), draw(rng.NormFloat64())
+		want := 0.0
+		pooled(x, y, func() func(v float64, inA, inB int) {
+			f, g := 0, 0
+			return func(_ float64, inA, inB int) {
+				f, g = f+inA, g+inB
+				want = max(want, math.Abs(float64(f)/float64(len(x))-float64(g)/float64(len(y))))
+			}
+		}())
+		near(t, "D", KSStatisticSorted(x, y), want, 1e-12)
+	}
+}
+
 // TestBinnedKSBound: whatever the values and the edges, D of the values is
 // between D of the counts and its upper end.
 func TestBinnedKSBound(t *testing.T) {
