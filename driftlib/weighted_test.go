@@ -231,7 +231,7 @@ func TestKSTailOfLargeSamples(t *testing.T) {
 	for _, z := range []float64{1.8, 2.5, 4, 8} {
 		d := z / math.Sqrt(n+2)
 		sum := 2 * smirnov(d, n+2)
-		if got := KSAsymptoticPValue(d, 2*n+4, 2*n+4); math.Abs(got/sum-1) > 1e-6*z*z {
+		if got := KSAsymptoticPValue(d, 2*n+4, 2*n+4); math.Abs(got/sum-1) > 1e-6*z*z*z {
 			t.Errorf("z = %v: %v, the sum is %v", z, got, sum)
 		}
 	}

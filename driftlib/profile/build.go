@@ -122,6 +122,13 @@ func categorical(c *Column, opts Options) Feature {
 			counts[s]++
 		}
 	}
+	f.Bins = categoryBins(counts, opts)
+	return f
+}
+
+// categoryBins are the bins of counted names, without counts: the most frequent,
+// in alphabetical order, those of fewer rows than MinCount left to "other".
+func categoryBins(counts map[string]int, opts Options) (bins []Bin) {
 	names := make([]string, 0, len(counts))
 	for s := range counts {
 		names = append(names, s)
@@ -135,12 +142,10 @@ func categorical(c *Column, opts Options) Feature {
 	names = names[:min(len(names), opts.Categories)]
 	names = slices.DeleteFunc(names, func(s string) bool { return counts[s] < opts.MinCount })
 	slices.Sort(names)
-	for i, s := range names {
-		f.Bins = append(f.Bins, Bin{Code: fmt.Sprintf("c%02d", i+1), Category: &names[i]})
-		_ = s
+	for i := range names {
+		bins = append(bins, Bin{Code: fmt.Sprintf("c%02d", i+1), Category: &names[i]})
 	}
-	f.Bins = append(f.Bins, Bin{Code: CodeMissing}, Bin{Code: CodeOther})
-	return f
+	return append(bins, Bin{Code: CodeMissing}, Bin{Code: CodeOther})
 }
 
 func numeric(c *Column, opts Options) Feature {
