@@ -53,7 +53,7 @@ func (a *App) newTaps(cohort *sampler.Hash) (*taps, error) {
 func (a *App) proxySettings(upstream *url.URL, cohort *sampler.Hash) proxy.Settings {
 	c := a.s.Config
 	return proxy.Settings{Upstream: upstream, Sampler: cohort, Observer: a.traffic, Emit: a.emit, Budget: a.queue.Budget(),
-		BodyLimit: int64(c.Queue.BodyLimit), KeyHeader: c.Sampling.KeyHeader, Logger: a.s.Logger, Now: a.s.Now}
+		BodyLimit: int64(c.Queue.BodyLimit), KeyHeader: c.Sampling.KeyHeader, Headers: c.Headers(), Logger: a.s.Logger, Now: a.s.Now}
 }
 
 func (a *App) addHTTP(c *config.Config, cohort *sampler.Hash, t *taps) error {
@@ -88,7 +88,7 @@ func (a *App) addMirror(c *config.Config, cohort *sampler.Hash, t *taps) error {
 	if c.Taps.Mirror.Listen == "" {
 		return nil
 	}
-	h := mirror.New(mirror.Settings{Sampler: cohort, Observer: a.traffic, Emit: a.emit, Budget: a.queue.Budget(), BodyLimit: int64(c.Queue.BodyLimit), KeyHeader: c.Sampling.KeyHeader, Logger: a.s.Logger, Now: a.s.Now})
+	h := mirror.New(mirror.Settings{Sampler: cohort, Observer: a.traffic, Emit: a.emit, Budget: a.queue.Budget(), BodyLimit: int64(c.Queue.BodyLimit), KeyHeader: c.Sampling.KeyHeader, Headers: c.Headers(), Logger: a.s.Logger, Now: a.s.Now})
 	t.doors = append(t.doors, door{"mirrored requests", c.Taps.Mirror.Listen, proxy.Server(h, a.s.Logger), func() {}})
 	return nil
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -86,6 +87,19 @@ func (c *Config) checkLabels(k *checker) {
 		k.that(l.Kafka.Group != "", "labels.kafka.group", "name the consumer group, such as gnomon-labels", "is empty")
 		k.oneOf("labels.kafka.sasl.mechanism", l.Kafka.SASL.Mechanism, "", "plain", "scram-sha-256", "scram-sha-512")
 	}
+}
+
+// Headers are the headers of requests that some model is sliced by.
+func (c *Config) Headers() []string {
+	var out []string
+	for i := range c.Models {
+		for _, s := range c.Models[i].Slices {
+			if s.Header != "" && !slices.Contains(out, s.Header) {
+				out = append(out, s.Header)
+			}
+		}
+	}
+	return out
 }
 
 func (s *Slice) check(k *checker, at string) {

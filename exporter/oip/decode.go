@@ -80,7 +80,7 @@ func (d *Decoder) report(odd kindSet) {
 func Base(c *record.Capture, id string, response *Message) record.Record {
 	r := record.Record{
 		ID: id, Model: c.Model, Version: c.Version, Tap: c.Tap, Key: c.Key,
-		Time: c.Time, Latency: c.Latency, Outcome: c.Outcome, TraceParent: c.TraceParent, Weight: c.Weight,
+		Time: c.Time, Latency: c.Latency, Outcome: c.Outcome, TraceParent: c.TraceParent, Weight: c.Weight, Metadata: c.Metadata,
 	}
 	if r.ID == "" {
 		r.ID = response.ID

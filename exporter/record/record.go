@@ -75,6 +75,7 @@ type Capture struct {
 	Status      int
 	Outcome     Outcome
 	TraceParent string
+	Metadata    map[string]string // headers that were asked for; shared by the records
 
 	Request  Body
 	Response Body // empty Bytes where no response was seen (mirror)

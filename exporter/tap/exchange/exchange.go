@@ -9,7 +9,9 @@ package exchange
 import (
 	"encoding/binary"
 	"log/slog"
+	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -59,6 +61,8 @@ type Settings struct {
 	BodyLimit int64                 // of each body
 	Logger    *slog.Logger          // may be nil
 	Now       func() time.Time      // time.Now where nil
+	// Headers are those of a request that its records keep as metadata.
+	Headers []string
 }
 
 // Watcher makes the Exchanges of one tap. Safe for concurrent use.
@@ -98,6 +102,7 @@ type Exchange struct {
 	start  time.Time
 	trace  string
 	meta   [2]record.Body // what is known beside the bytes: request, response
+	noted  map[string]string
 
 	mu       sync.Mutex // between the request's side and the response's
 	decision decision
@@ -115,7 +120,7 @@ type Exchange struct {
 // where there is none.
 func (w *Watcher) Begin(target route.Target, header, traceparent string) *Exchange {
 	x := w.pool.Get().(*Exchange)
-	x.target, x.start, x.trace = target, w.s.Now(), traceparent
+	x.target, x.start, x.trace, x.noted = target, w.s.Now(), traceparent, nil
 	x.decision, x.key, x.id, x.said, x.begun, x.complete = undecided, header, "", 0, false, false
 	x.meta = [2]record.Body{{JSONLength: -1}, {JSONLength: -1}}
 	x.request = tee{pool: w.buf, limit: w.s.BodyLimit}
@@ -125,6 +130,23 @@ func (w *Watcher) Begin(target route.Target, header, traceparent string) *Exchan
 		x.request.hash = &x.hash
 	}
 	return x
+}
+
+// maxHeader bounds the value of a header that is kept.
+const maxHeader = 256
+
+// Note keeps the request's headers that were asked for.
+func (x *Exchange) Note(h http.Header) {
+	for _, name := range x.w.s.Headers {
+		v := h.Get(name)
+		if v == "" || x.decision == skip {
+			continue
+		}
+		if x.noted == nil {
+			x.noted = make(map[string]string, len(x.w.s.Headers))
+		}
+		x.noted[name] = strings.ToValidUTF8(v[:min(len(v), maxHeader)], "")
+	}
 }
 
 func (x *Exchange) begin() {
@@ -316,7 +338,7 @@ func (x *Exchange) deliver(e End, latency time.Duration) {
 	c := &record.Capture{
 		Tap: s.Tap, Format: x.target.Format, Model: x.target.Model, Version: x.target.Version,
 		Key: x.key, ID: x.id, Time: x.start, Latency: latency, Status: e.Status, Outcome: e.Outcome,
-		TraceParent: x.trace, Request: x.meta[0], Response: x.meta[1],
+		TraceParent: x.trace, Metadata: x.noted, Request: x.meta[0], Response: x.meta[1],
 	}
 	if rate := s.Sampler.Rate(); rate > 0 {
 		c.Weight = 1 / rate

@@ -30,6 +30,7 @@ type Settings struct {
 	Budget    buffer.Budget         // queue.Queue.Budget()
 	BodyLimit int64                 // 8 MiB where 0
 	KeyHeader string
+	Headers   []string                                              // of requests, that records keep as metadata
 	Route     func(method, escapedPath string) (route.Target, bool) // route.HTTP where nil
 	Logger    *slog.Logger
 	Now       func() time.Time
@@ -51,7 +52,7 @@ func New(s Settings) *Handler {
 	if s.Route == nil {
 		s.Route = route.HTTP
 	}
-	h := &Handler{s: s, watcher: exchange.New(exchange.Settings{
+	h := &Handler{s: s, watcher: exchange.New(exchange.Settings{Headers: s.Headers,
 		Tap: Name, Sampler: s.Sampler, Observer: s.Observer, Emit: s.Emit, Budget: s.Budget, BodyLimit: s.BodyLimit, Logger: s.Logger, Now: s.Now,
 	})}
 	h.buffers.New = func() any { b := make([]byte, 32<<10); return &b }
@@ -73,6 +74,7 @@ func (h *Handler) watch(r *http.Request, target route.Target) {
 		key = r.Header.Get(h.s.KeyHeader)
 	}
 	x := h.watcher.Begin(target, key, r.Header.Get("Traceparent"))
+	x.Note(r.Header)
 	x.RequestHead(exchange.BodyOf(r.Header), r.ContentLength)
 	buffer := h.buffers.Get().(*[]byte)
 	defer h.buffers.Put(buffer)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gnomon-dev/gnomon/exporter/oip"
 	"github.com/gnomon-dev/gnomon/exporter/queue"
 	"github.com/gnomon-dev/gnomon/exporter/record"
 	"github.com/gnomon-dev/gnomon/exporter/sampler"
@@ -62,6 +63,26 @@ func TestMirrorSamples(t *testing.T) {
 	}
 	h := New(Settings{Sampler: s, Observer: taptest.NewJournal(), Budget: queue.NewBudget(1 << 20), Emit: func(*record.Capture) { t.Error("emitted") }})
 	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/v2/models/m/infer", strings.NewReader("{}")))
+}
+
+// TestHeadersBecomeMetadata: those that were asked for, of every row.
+func TestHeadersBecomeMetadata(t *testing.T) {
+	var got []record.Record
+	h := New(Settings{Sampler: taptest.All{}, Observer: taptest.NewJournal(), Budget: queue.NewBudget(1 << 20), Headers: []string{"X-Tenant", "X-Absent"},
+		Emit: func(c *record.Capture) {
+			var err error
+			if got, err = oip.NewDecoder(nil, 1<<20).Decode(c); err != nil {
+				t.Error(err)
+			}
+			c.Release()
+		}})
+	r := httptest.NewRequest(http.MethodPost, "/v2/models/m/infer", strings.NewReader(`{"inputs":[{"name":"x","shape":[1],"datatype":"FP32","data":[1]}]}`))
+	r.Header.Set("x-tenant", strings.Repeat("a", 300))
+	r.Header.Set("Authorization", "secret")
+	h.ServeHTTP(httptest.NewRecorder(), r)
+	if len(got) != 1 || len(got[0].Metadata) != 1 || got[0].Metadata["X-Tenant"] != strings.Repeat("a", 256) {
+		t.Errorf("%+v", got)
+	}
 }
 
 func TestHost(t *testing.T) {

@@ -43,8 +43,9 @@ type Settings struct {
 	// Budget is what captured bodies are charged to while they are received:
 	// queue.Queue.Budget().
 	Budget    buffer.Budget
-	BodyLimit int64  // of each body; a longer one is passed on, not captured; 8 MiB where 0
-	KeyHeader string // the cohort key; the request's id, else a digest of its body, where empty or absent
+	BodyLimit int64    // of each body; a longer one is passed on, not captured; 8 MiB where 0
+	KeyHeader string   // the cohort key; the request's id, else a digest of its body, where empty or absent
+	Headers   []string // of requests, that records keep as metadata
 	// Route says which requests are inferences; route.HTTP where nil.
 	Route func(method, escapedPath string) (route.Target, bool)
 	// Plain makes every request take httputil.ReverseProxy. Otherwise simple
@@ -99,7 +100,7 @@ func New(s Settings) (*Proxy, error) {
 		return nil, err
 	}
 	p := &Proxy{s: s, transport: transport(s)}
-	p.watcher = exchange.New(exchange.Settings{
+	p.watcher = exchange.New(exchange.Settings{Headers: s.Headers,
 		Tap: Name, Sampler: s.Sampler, Observer: s.Observer, Emit: s.Emit,
 		Budget: s.Budget, BodyLimit: s.BodyLimit, Logger: s.Logger, Now: s.Now,
 	})
@@ -141,7 +142,7 @@ func NewGRPC(s Settings) (*Proxy, error) {
 	p.transport.Protocols = new(http.Protocols)
 	p.transport.Protocols.SetHTTP2(s.Upstream.Scheme == "https")
 	p.transport.Protocols.SetUnencryptedHTTP2(s.Upstream.Scheme == "http")
-	p.watcher = exchange.New(exchange.Settings{
+	p.watcher = exchange.New(exchange.Settings{Headers: s.Headers,
 		Tap: NameGRPC, Sampler: s.Sampler, Observer: s.Observer, Emit: s.Emit,
 		Budget: s.Budget, BodyLimit: s.BodyLimit, Logger: s.Logger, Now: s.Now,
 	})

@@ -15,6 +15,7 @@ func (p *Proxy) watch(w http.ResponseWriter, r *http.Request, target route.Targe
 		header = r.Header.Get(p.s.KeyHeader)
 	}
 	t := &teeWriter{ResponseWriter: w, x: p.watcher.Begin(target, header, r.Header.Get("Traceparent"))}
+	t.x.Note(r.Header)
 	t.x.RequestHead(exchange.BodyOf(r.Header), r.ContentLength)
 	if r.ContentLength == 0 {
 		t.x.RequestEnd()
