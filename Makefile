@@ -8,7 +8,7 @@ export CGO_CFLAGS ?= -g -O2 -Wno-deprecated-declarations
 # Modules of their own, so that their many dependencies stay out of gnomon's.
 MODULES := grafana-plugin dashboards
 
-.PHONY: help deps build run page browser screenshots tools stack plugin plugin-test plugin-look plugin-compatible plugin-package rules rules-mutation rules-formats test test-statistics test-gpu lint bench crash fuzz clean servers real
+.PHONY: help deps build run page browser screenshots tools stack plugin plugin-test plugin-look plugin-compatible plugin-package rules rules-mutation rules-formats test test-statistics test-gpu lint bench crash fuzz clean servers real test-mlflow check-examples
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -103,6 +103,17 @@ servers: ## the taps on real servers: Triton, MLServer, Kafka, Envoy, nginx; pan
 real: ## optional: the taps on KServe and its logger, MLflow, Seldon Core v1, TorchServe; SKIP what is not here
 	@exporter/tap/real/install.sh optional
 	@set -o pipefail; GNOMON_SERVERS=1 $(GO) test -count=1 -timeout 30m -v -run 'Test(KServe|KServeAgent|MLflow|Seldon|TorchServe)$$' ./exporter/tap/real | grep -vE '^=== (RUN|PAUSE|CONT)'
+
+test-mlflow: ## watch a run of a real MLflow server (.cache/real/mlflow; SKIP without)
+	@if [ ! -x .cache/real/mlflow/bin/mlflow ]; then echo "SKIP test-mlflow: no .cache/real/mlflow (python3.11 -m venv .cache/real/mlflow && .cache/real/mlflow/bin/pip install mlflow==3.17.2)"; \
+	else GNOMON_TEST_MLFLOW=1 $(GO) test -count=1 -v -run 'TestRealMLflow' ./exporter/training; fi
+
+KEDA := github.com/kedacore/keda/v2@v2.17.2
+check-examples: ## hold examples/autoscaling to the schemas of Kubernetes and KEDA (SKIP without python3)
+	@command -v python3 >/dev/null || { echo "SKIP check-examples: no python3"; exit 0; }; \
+	[ -x .cache/examples/bin/python ] || { python3 -m venv .cache/examples && .cache/examples/bin/pip install --quiet -r examples/autoscaling/requirements.txt; }; \
+	dir=$$($(GO) mod download -json $(KEDA) | sed -n 's/.*"Dir": "\(.*\)".*/\1/p'); \
+	.cache/examples/bin/python examples/autoscaling/validate.py "$$dir/config/crd/bases/keda.sh_scaledobjects.yaml"
 
 lint: ## formatting and vet
 	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "gofmt wants to change:"; echo "$$out"; exit 1; fi

@@ -11,6 +11,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gnomon-dev/gnomon/alerts/promql"
+	"github.com/gnomon-dev/gnomon/examples/digits"
+	"github.com/gnomon-dev/gnomon/exporter/gpu"
 )
 
 // scrape is /metrics of a sidecar.
@@ -127,5 +131,79 @@ func TestTrainingJob(t *testing.T) {
 	})
 	if code, _, errs := call(t, "", "run", "--train", "--upstream", "http://127.0.0.1:1"); code != exitUsage || !strings.Contains(errs, "--train") {
 		t.Errorf("exit %d: %s", code, errs)
+	}
+}
+
+// machineDocuments are the files of the commands about cost.
+func machineDocuments(t *testing.T, dir string) {
+	t.Helper()
+	models, err := digits.Models()
+	if err != nil {
+		t.Fatal(err)
+	}
+	prices, err := os.ReadFile("../../examples/cost/prices.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range map[string][]byte{"int8.onnx": models[digits.Int8].ONNX, "prices.yaml": prices} {
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestDocumentedPromQL: every expression of the pages about the machine parses,
+// and names metrics that there are.
+func TestDocumentedPromQL(t *testing.T) {
+	sources := ""
+	for _, pattern := range []string{"../../exporter/*/*.go", "../../exporter/gpu/*/*.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			b, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sources += string(b)
+		}
+	}
+	n := 0
+	for _, page := range []string{"docs/gpu.md", "docs/cost.md", "docs/training.md", "examples/autoscaling/README.md"} {
+		b, err := os.ReadFile(filepath.Join("../..", page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, block := range regexp.MustCompile("(?s)```promql\n(.*?)```").FindAllStringSubmatch(string(b), -1) {
+			for _, expr := range regexp.MustCompile(`\n(?:\n|\b)`).Split(strings.TrimSpace(block[1]), -1) {
+				metrics, err := promql.Metrics(expr)
+				if err != nil {
+					t.Errorf("%s: %q: %v", page, expr, err)
+				}
+				for _, m := range metrics {
+					if !strings.Contains(sources, `"`+m+`"`) {
+						t.Errorf("%s: nothing exports %s", page, m)
+					}
+				}
+				n++
+			}
+		}
+	}
+	if n < 8 {
+		t.Errorf("only %d expressions were found", n)
+	}
+}
+
+// TestNamesAreDocumented: the table of other exporters' names is whole.
+func TestNamesAreDocumented(t *testing.T) {
+	b, err := os.ReadFile("../../docs/gpu.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range gpu.Aliases() {
+		if row := "| `" + a.Name + "` | `" + a.Metric + "`"; !strings.Contains(string(b), row) {
+			t.Errorf("docs/gpu.md lacks the row %s", row)
+		}
 	}
 }

@@ -74,6 +74,7 @@ func documents(t *testing.T) (dir string) {
 			t.Fatal(err)
 		}
 	}
+	machineDocuments(t, dir)
 	for from, to := range map[string]string{model: "model.onnx", requests: "recorded.jsonl"} {
 		if err := os.Rename(from, filepath.Join(dir, to)); err != nil {
 			t.Fatal(err)

@@ -32,7 +32,7 @@ func (f *costFlags) register(c *kingpin.CmdClause) {
 	c.Flag("lose", "Accuracy that may be lost, for the decision.").Default("0.02").Float64Var(&f.lose)
 	c.Flag("requests-per-month", "For the projection; none where 0.").Default("0").Float64Var(&f.perMonth)
 	c.Flag("cost-records", "The first so many records are replayed for the cost.").Default("10000").IntVar(&f.records)
-	c.Flag("cost-time", "Time that each of the two is measured for, at least.").Default("2s").DurationVar(&f.time)
+	c.Flag("cost-time", "Time that each of the two is measured for, at least.").Default("1s").DurationVar(&f.time)
 }
 
 func (f *costFlags) check(requests string) error {
