@@ -70,12 +70,12 @@ inference_log:
     - {name: metadata.agent}
     - {name: tensor.comment}
 `, kept, key))
-	secrets := []string{"jane.doe@secret.example", "DE8937040044", "TopSecretNote", "4111 1111 1111 1111", "+49 30 1234567", "ST-0042", "31337", "label@secret.example", "agent@secret.example", "never allowed"}
+	secrets := []string{"jane.doe@secret.example", "DE8937040044", "TopSecretNote", "4111 1111 1111 1111", "+49 30 1234567", "ST-0042", "31337.25", "label@secret.example", "agent@secret.example", "never allowed"}
 	var lines bytes.Buffer
 	for i := range 400 {
 		fmt.Fprintf(&lines, `{"id":"jane.doe@secret.example/%d","model":"people","label":"label@secret.example","metadata":{"agent":"agent@secret.example","other":"never allowed"},"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","request":{"inputs":[`+
 			`{"name":"email","shape":[1,1],"datatype":"BYTES","data":["jane.doe@secret.example"]},{"name":"iban","shape":[1,1],"datatype":"BYTES","data":["DE89370400440532013000"]},`+
-			`{"name":"note","shape":[1,1],"datatype":"BYTES","data":["TopSecretNote"]},{"name":"income","shape":[1,1],"datatype":"FP64","data":[31337]},`+
+			`{"name":"note","shape":[1,1],"datatype":"BYTES","data":["TopSecretNote"]},{"name":"income","shape":[1,1],"datatype":"FP64","data":[31337.25]},`+
 			`{"name":"comment","shape":[1,1],"datatype":"BYTES","data":["pay 4111 1111 1111 1111, call +49 30 1234567, ask ST-0042 or jane.doe@secret.example"]}]},`+
 			`"response":{"model_name":"people","outputs":[{"name":"p","shape":[1,2],"datatype":"FP64","data":[0.25,0.75]}]}}`+"\n", i)
 	}
@@ -99,7 +99,7 @@ inference_log:
 		for _, secret := range secrets {
 			// Numbers are told as distributions: a bin's edge is a figure of the
 			// reference. In the log the number itself must not be.
-			if secret == "31337" && !strings.HasPrefix(where, kept) {
+			if secret == "31337.25" && !strings.HasPrefix(where, kept) {
 				continue
 			}
 			if i := strings.Index(text, secret); i >= 0 {

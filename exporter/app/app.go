@@ -216,6 +216,17 @@ func mappings(models []config.Model) map[string]jsonbody.Mapping {
 	return out
 }
 
+// endpoints are the paths of such models that are no protocol's.
+func endpoints(models []config.Model) map[string]string {
+	out := map[string]string{}
+	for _, m := range models {
+		if b := m.Body; b != nil && b.Endpoint != "" {
+			out[b.Endpoint] = m.Name
+		}
+	}
+	return out
+}
+
 func newRegistry(b result.Build) *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registerProcess(registry, b)

@@ -22,6 +22,7 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/tap/kafka"
 	"github.com/gnomon-dev/gnomon/exporter/tap/mirror"
 	"github.com/gnomon-dev/gnomon/exporter/tap/proxy"
+	"github.com/gnomon-dev/gnomon/exporter/tap/route"
 	"github.com/prometheus/client_golang/prometheus"
 	commonconfig "github.com/prometheus/common/config"
 	"golang.org/x/sync/errgroup"
@@ -60,7 +61,9 @@ func (a *App) addHTTP(c *config.Config, cohort *sampler.Hash, t *taps) error {
 	if c.Upstream == "" {
 		return nil
 	}
-	p, err := proxy.New(a.proxySettings(a.upstream, cohort))
+	settings := a.proxySettings(a.upstream, cohort)
+	settings.Route = route.With(endpoints(c.Models))
+	p, err := proxy.New(settings)
 	if err != nil {
 		return err
 	}
@@ -88,7 +91,7 @@ func (a *App) addMirror(c *config.Config, cohort *sampler.Hash, t *taps) error {
 	if c.Taps.Mirror.Listen == "" {
 		return nil
 	}
-	h := mirror.New(mirror.Settings{Sampler: cohort, Observer: a.traffic, Emit: a.emit, Budget: a.queue.Budget(), BodyLimit: int64(c.Queue.BodyLimit), KeyHeader: c.Sampling.KeyHeader, Headers: c.Headers(), Logger: a.s.Logger, Now: a.s.Now})
+	h := mirror.New(mirror.Settings{Route: route.With(endpoints(c.Models)), Sampler: cohort, Observer: a.traffic, Emit: a.emit, Budget: a.queue.Budget(), BodyLimit: int64(c.Queue.BodyLimit), KeyHeader: c.Sampling.KeyHeader, Headers: c.Headers(), Logger: a.s.Logger, Now: a.s.Now})
 	t.doors = append(t.doors, door{"mirrored requests", c.Taps.Mirror.Listen, proxy.Server(h, a.s.Logger), func() {}})
 	return nil
 }

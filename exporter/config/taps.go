@@ -64,12 +64,14 @@ type File struct {
 }
 
 // Body says where the bodies of an in-house protocol have what. A path is
-// names and indices joined by dots, such as data.rows or result.0.score.
+// names and indices joined by dots, such as data.rows or result.0.score; * is
+// every element of a list.
 type Body struct {
-	Inputs  map[string]string `yaml:"inputs"`  // tensor name: path in the request
-	Outputs map[string]string `yaml:"outputs"` // tensor name: path in the response
-	ID      string            `yaml:"id"`
-	Label   string            `yaml:"label"`
+	Endpoint string            `yaml:"endpoint"` // path that it is posted to, such as /score; the protocols' own where empty
+	Inputs   map[string]string `yaml:"inputs"`   // tensor name: path in the request
+	Outputs  map[string]string `yaml:"outputs"`  // tensor name: path in the response
+	ID       string            `yaml:"id"`
+	Label    string            `yaml:"label"`
 }
 
 // any reports whether there is a tap besides the HTTP proxy.
@@ -143,6 +145,7 @@ func (b *Body) check(k *checker, at string) {
 	if b == nil {
 		return
 	}
+	k.that(b.Endpoint == "" || strings.HasPrefix(b.Endpoint, "/"), at+".endpoint", "write the path that clients post to, such as /score", "%q is not a path", b.Endpoint)
 	k.that(len(b.Inputs) > 0, at+".inputs", "name at least one tensor and the path to it in the request", "is missing")
 	for field, paths := range map[string]map[string]string{at + ".inputs": b.Inputs, at + ".outputs": b.Outputs} {
 		for name, path := range paths {

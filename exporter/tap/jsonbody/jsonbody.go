@@ -25,8 +25,8 @@ import (
 )
 
 // Mapping says where a body of an in-house server has what. A path is member
-// names and list indices joined by dots ("data.rows", "result.0.score"); ""
-// is the whole body.
+// names and list indices joined by dots ("data.rows", "result.0.score"); * is
+// every element of a list ("data.*.embedding"); "" is the whole body.
 type Mapping struct {
 	Inputs  map[string]string // tensor name: path in the request
 	Outputs map[string]string // tensor name: path in the response
@@ -242,25 +242,34 @@ func at(v any, path string) (any, bool) {
 	if path == "" {
 		return v, true
 	}
-	for step := range strings.SplitSeq(path, ".") {
-		switch node := v.(type) {
-		case map[string]any:
-			inner, ok := node[step]
-			if !ok {
-				return nil, false
-			}
-			v = inner
-		case []any:
-			i, err := strconv.Atoi(step)
-			if err != nil || i < 0 || i >= len(node) {
-				return nil, false
-			}
-			v = node[i]
-		default:
-			return nil, false
+	step, rest, _ := strings.Cut(path, ".")
+	switch node := v.(type) {
+	case map[string]any:
+		if inner, ok := node[step]; ok {
+			return at(inner, rest)
+		}
+	case []any:
+		if step == "*" {
+			return every(node, rest)
+		}
+		if i, err := strconv.Atoi(step); err == nil && i >= 0 && i < len(node) {
+			return at(node[i], rest)
 		}
 	}
-	return v, true
+	return nil, false
+}
+
+// every follows a path from each element of a list; all must have it.
+func every(list []any, path string) (any, bool) {
+	out := make([]any, len(list))
+	for i, v := range list {
+		inner, ok := at(v, path)
+		if !ok {
+			return nil, false
+		}
+		out[i] = inner
+	}
+	return out, len(out) > 0
 }
 
 func (d *Decoder) idOf(tree any) string {

@@ -93,6 +93,22 @@ func TestMapping(t *testing.T) {
 	}
 }
 
+// TestEmbeddings: an OpenAI-style endpoint by a mapping, one row a text.
+func TestEmbeddings(t *testing.T) {
+	m := &Mapping{Inputs: map[string]string{"text": "input"}, Outputs: map[string]string{"embedding": "data.*.embedding"}}
+	records, err := NewDecoder(nil, 1<<20, m).Decode(&record.Capture{
+		Model: "embedder", ID: "e",
+		Request:  record.Body{Bytes: []byte(`{"model":"text-embedding-3-small","input":["the first","the second"],"encoding_format":"float"}`)},
+		Response: record.Body{Bytes: []byte(`{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.5,-0.25]},{"object":"embedding","index":1,"embedding":[1,2]}],"usage":{"prompt_tokens":4}}`)},
+	})
+	if err != nil || len(records) != 2 {
+		t.Fatal(len(records), err)
+	}
+	if r := records[1]; r.ID != "e#1" || show(r.Inputs) != "text BYTES[1][the second] " || show(r.Outputs) != "embedding FP32[1 2][1 2] " {
+		t.Errorf("%s: %s-> %s", r.ID, show(r.Inputs), show(r.Outputs))
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	for _, text := range []string{``, `{`, `{}`, `[]`, `{"instances":[]}`, `{"dataframe_split":{}}`} {
 		counted := counter{}
@@ -141,7 +157,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte("a,b\n1,2\n"), "text/csv")
 	f.Fuzz(func(t *testing.T, text []byte, contentType string) {
 		body := record.Body{Bytes: text, ContentType: contentType}
-		for _, m := range []*Mapping{nil, {Inputs: map[string]string{"a": "inputs.a.0", "b": ""}, ID: "id"}} {
+		for _, m := range []*Mapping{nil, {Inputs: map[string]string{"a": "inputs.a.0", "b": "", "c": "instances.*.0"}, ID: "id"}} {
 			records, err := NewDecoder(nil, 1<<16, m).Decode(&record.Capture{Request: body, Response: body})
 			if err != nil {
 				continue

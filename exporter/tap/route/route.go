@@ -15,6 +15,7 @@ const (
 	V1          = "v1"          // KServe v1 and TensorFlow Serving's REST
 	TorchServe  = "torchserve"  // any body
 	Invocations = "invocations" // SageMaker's and MLflow's scoring endpoint
+	Mapped      = "mapped"      // an in-house server's, by the model's mapping
 )
 
 // Target is what a request asks for.
@@ -50,6 +51,20 @@ func HTTP(method, escapedPath string) (t Target, ok bool) {
 		return Target{Format: Invocations}, true
 	}
 	return Target{}, false
+}
+
+// With routes as HTTP does, and first finds in-house endpoints: own is the model
+// of each path, without a prefix.
+func With(own map[string]string) func(method, escapedPath string) (Target, bool) {
+	if len(own) == 0 {
+		return HTTP
+	}
+	return func(method, escapedPath string) (Target, bool) {
+		if model, ok := own[escapedPath]; ok && method == "POST" {
+			return Target{Format: Mapped, Model: model}, true
+		}
+		return HTTP(method, escapedPath)
+	}
 }
 
 func v2(rest string) (Target, bool) {

@@ -58,3 +58,18 @@ func FuzzHTTP(f *testing.F) {
 		}
 	})
 }
+
+func TestOwnEndpoints(t *testing.T) {
+	find := With(map[string]string{"/score": "churn"})
+	if got, ok := find("POST", "/score"); !ok || got != (Target{Format: Mapped, Model: "churn"}) {
+		t.Errorf("%+v, %v", got, ok)
+	}
+	for _, c := range [][2]string{{"GET", "/score"}, {"POST", "/score/x"}, {"POST", "/a/score"}} {
+		if _, ok := find(c[0], c[1]); ok {
+			t.Errorf("%v is taken for an inference", c)
+		}
+	}
+	if got, ok := find("POST", "/v2/models/m/infer"); !ok || got.Model != "m" {
+		t.Errorf("%+v, %v", got, ok)
+	}
+}
