@@ -87,9 +87,9 @@ test: deps browser ## run every test, with the race detector on the concurrent p
 	$(GO) test ./driftlib/... ./examples/... ./alerts/...
 	@for d in $(MODULES); do [ -f $$d/go.mod ] || continue; echo "module $$d"; (cd $$d && $(GO) test ./...) || exit 1; done
 
-test-statistics: ## hold the stated rates, delays and intervals by simulation at full length; print the table of docs/statistics.md (2 minutes)
+test-statistics: ## hold the stated rates, delays and intervals by simulation at full length; print the table of docs/statistics.md (4 minutes)
 	@set -o pipefail; { $(GO) test -count=1 -v ./driftlib/internal/trust -args -full && $(GO) test -count=1 -v -run TestTrust ./driftlib/verdict -args -full; } | \
-	  grep -v '^=== ' | sed -E 's/^ +[a-z_]+\.go:[0-9]+: //'
+	  grep --line-buffered -v '^=== ' | sed -E 's/^ +[a-z_]+\.go:[0-9]+: //'
 
 test-gpu: ## compare with nvidia-smi on this machine's NVIDIA GPU; SKIP without one
 	@if ! command -v nvidia-smi >/dev/null || ! nvidia-smi -L >/dev/null 2>&1; then echo "SKIP test-gpu: no NVIDIA GPU (nvidia-smi lists none)"; \

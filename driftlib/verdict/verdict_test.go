@@ -111,7 +111,7 @@ func drifted(results []Result) (any bool, which map[int]bool) {
 func TestTrust(t *testing.T) {
 	runs := 120
 	if *full {
-		runs = 2000
+		runs = 600
 	}
 	for _, c := range []struct {
 		rows  int
