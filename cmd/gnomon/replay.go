@@ -14,6 +14,7 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/offline"
 	"github.com/gnomon-dev/gnomon/exporter/tap/file"
 	"github.com/gnomon-dev/gnomon/shadow/compare"
+	"github.com/gnomon-dev/gnomon/shadow/compare/kinds"
 	"github.com/gnomon-dev/gnomon/shadow/onnx"
 	"github.com/gnomon-dev/gnomon/shadow/provider"
 )
@@ -39,7 +40,7 @@ func registerReplay(app *kingpin.Application) runner {
 	c.Flag("gate", "Conditions that must hold, such as 'agreement >= 0.99 and latency_seconds.p99 < 0.05'; exit with 3 where one does not.").StringVar(&f.gate)
 	c.Flag("batch", "Rows of one inference.").Default("1").IntVar(&f.batch)
 	c.Flag("output-name", "Output to read; the widest numeric one where left out.").StringVar(&f.output)
-	c.Flag("kind", "classification or regression.").Default("classification").EnumVar(&f.kind, "classification", "regression")
+	c.Flag("kind", "What the answers are: "+strings.Join(kinds.Names(), ", ")+".").Default("classification").EnumVar(&f.kind, kinds.Names()...)
 	c.Flag("softmax", "auto, always or never: whether the output is logits.").Default("auto").EnumVar(&f.softmax, "auto", "always", "never")
 	c.Flag("classes", "Names of the classes, comma-separated, where labels use names.").StringVar(&f.classes)
 	c.Flag("tolerance", "Relative difference up to which two values agree.").Default("0.001").Float64Var(&f.tolerance)
@@ -74,13 +75,16 @@ func (f *replayFlags) run(ctx context.Context, io streams) error {
 		return err
 	}
 	defer engine.Close()
-	reading := compare.Options{Kind: f.kind, Output: f.output, Softmax: compare.Softmax(f.softmax), Tolerance: f.tolerance}
-	r, err := offline.Run(ctx, records, offline.ReplayOptions{Engine: engine, Reader: compare.NewReader(reading), Comparer: compare.NewComparer(reading), Classes: list(f.classes), Batch: f.batch, ECEBins: f.bins})
+	kind, err := kinds.New(compare.Options{Kind: f.kind, Output: f.output, Softmax: compare.Softmax(f.softmax), Tolerance: f.tolerance, Pad: -1})
+	if err != nil {
+		return usageError{err}
+	}
+	r, err := offline.Run(ctx, records, offline.ReplayOptions{Engine: engine, Reader: kind, Comparer: kind, Classes: list(f.classes), Batch: f.batch, ECEBins: f.bins})
 	if err != nil {
 		return err
 	}
 	if f.cost.prices != "" {
-		if r.Cost, err = f.compareCost(ctx, engine, compare.NewReader(reading), io); err != nil {
+		if r.Cost, err = f.compareCost(ctx, engine, kind, io); err != nil {
 			return err
 		}
 	}

@@ -25,7 +25,7 @@ var mayImport = map[string][]string{
 	"dashboards":      {},
 	"examples":        {"driftlib", "shadow", "exporter", "examples"},
 	"cmd":             {"driftlib", "shadow", "exporter", "examples", "alerts"},
-	"exporter/config": {"exporter/config", "shadow/provider"},
+	"exporter/config": {"exporter/config", "shadow/provider", "shadow/compare"},
 }
 
 // thirdParty are the libraries that only one folder may import.

@@ -121,19 +121,6 @@ type Reference struct {
 	Exclude []string `yaml:"exclude"` // columns that are no input
 }
 
-// Output says what the model's answer means.
-type Output struct {
-	Kind    string   `yaml:"kind"`    // classification, regression
-	Name    string   `yaml:"name"`    // which output; the first where empty
-	Softmax string   `yaml:"softmax"` // auto, always, never
-	Classes []string `yaml:"classes"` // names by index
-	// Positive is the class that precision, recall and AUC are of where there
-	// are two; the second where empty.
-	Positive string `yaml:"positive"`
-	// Tolerance is the relative difference up to which two values agree.
-	Tolerance float64 `yaml:"tolerance"`
-}
-
 // Signature is what a model must be signed with before it is loaded.
 type Signature struct {
 	Key  string `yaml:"key"`  // PEM file of the public key, such as cosign.pub
@@ -200,15 +187,7 @@ func Default() Config {
 
 // modelDefaults fills what a listed model leaves out.
 func modelDefaults(m *Model) {
-	if m.Output.Kind == "" {
-		m.Output.Kind = "classification"
-	}
-	if m.Output.Softmax == "" {
-		m.Output.Softmax = "auto"
-	}
-	if m.Output.Tolerance == 0 {
-		m.Output.Tolerance = 1e-3
-	}
+	m.Output.defaults()
 	if m.Explain.Interval == 0 {
 		m.Explain.Interval = Duration(time.Second)
 	}

@@ -127,9 +127,7 @@ func (m *Model) check(k *checker, at string) {
 		k.that(referenceSuffix(m.Reference.File), at+".reference.file", "give a .csv, .csv.gz, .tsv, .jsonl, .parquet file or a profile.json",
 			"%q has no known suffix", m.Reference.File)
 	}
-	k.oneOf(at+".output.kind", m.Output.Kind, "classification", "regression")
-	k.oneOf(at+".output.softmax", m.Output.Softmax, "auto", "always", "never")
-	k.that(m.Output.Tolerance > 0, at+".output.tolerance", "write a relative difference above 0, such as 0.001", "is %v", m.Output.Tolerance)
+	m.Output.check(k, at+".output")
 	k.that(m.Identity.Interval == 0 || m.Identity.Interval >= Duration(time.Second), at+".identity.interval", "write at least 1s, or 0 for off", "is %v", time.Duration(m.Identity.Interval))
 	k.positive(at+".identity.inputs", m.Identity.Inputs)
 	k.duration(at+".explain.interval", m.Explain.Interval, Duration(10*time.Millisecond))

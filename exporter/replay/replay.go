@@ -17,7 +17,7 @@ import (
 	"github.com/gnomon-dev/gnomon/shadow/tensor"
 )
 
-// Reader says what outputs mean. compare.Reader is one.
+// Reader says what outputs mean. compare.Kind is one.
 type Reader interface {
 	Read(outputs []tensor.Tensor) (compare.Prediction, error)
 }

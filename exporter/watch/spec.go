@@ -20,6 +20,8 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/replay"
 	"github.com/gnomon-dev/gnomon/exporter/slice"
 	"github.com/gnomon-dev/gnomon/shadow/compare"
+	"github.com/gnomon-dev/gnomon/shadow/compare/classification"
+	"github.com/gnomon-dev/gnomon/shadow/compare/kinds"
 )
 
 // Names of the features that are made of the model's answers.
@@ -33,8 +35,8 @@ type Spec struct {
 	Config   config.Model
 	Listed   bool // in the configuration, not discovered
 	Replay   *replay.Model
-	Reader   *compare.Reader
-	Restarts []*restarts // by shadow
+	Reader   compare.Kind // reads and compares
+	Restarts []*restarts  // by shadow
 	Slicer   *slice.Slicer
 	Origins  []*origin // by shadow
 
@@ -113,9 +115,12 @@ const defaultFloor = 0.01
 // NewSpec prepares a model of the configuration. Its engines and its reference
 // are put in place later.
 func NewSpec(m config.Model, listed bool, reasons []string) *Spec {
-	o := compare.Options{Kind: m.Output.Kind, Output: m.Output.Name, Softmax: compare.Softmax(m.Output.Softmax), Tolerance: m.Output.Tolerance}
-	s := &Spec{Config: m, Listed: listed, Reader: compare.NewReader(o)}
-	s.Replay = &replay.Model{Reader: s.Reader, Comparer: compare.NewComparer(o)}
+	kind, err := kinds.New(m.Output.Options())
+	if err != nil { // cannot be: the configuration was checked
+		kind = classification.New(m.Output.Options())
+	}
+	s := &Spec{Config: m, Listed: listed, Reader: kind}
+	s.Replay = &replay.Model{Reader: kind, Comparer: kind}
 	for _, sh := range m.Shadows {
 		s.Replay.Shadows = append(s.Replay.Shadows, &replay.Shadow{Name: sh.Name, Role: sh.Role})
 		r := &restarts{counts: map[string]uint64{}}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gnomon-dev/gnomon/shadow"
 	"github.com/gnomon-dev/gnomon/shadow/compare"
+	"github.com/gnomon-dev/gnomon/shadow/compare/classification"
 	"github.com/gnomon-dev/gnomon/shadow/tensor"
 )
 
@@ -47,7 +48,7 @@ func first(in []tensor.Tensor) float32 {
 func newProber(t *testing.T, s *served, known ...Known) *Prober {
 	t.Helper()
 	o := compare.Options{Kind: "classification", Softmax: "never", Tolerance: 1e-3}
-	reader := compare.NewReader(o)
+	reader := classification.New(o)
 	golden := []shadow.Sample{input(0), input(1), input(2)}
 	for i := range known {
 		for _, g := range golden {
@@ -59,7 +60,7 @@ func newProber(t *testing.T, s *served, known ...Known) *Prober {
 			known[i].Answers = append(known[i].Answers, compare.Answer{Prediction: p, Outputs: scores(class)})
 		}
 	}
-	return New(Settings{Primary: s, Reader: reader, Comparer: compare.NewComparer(o), Golden: golden, Known: known, Interval: time.Hour, Timeout: time.Second, Limit: DefaultLimit, Now: time.Now})
+	return New(Settings{Primary: s, Reader: reader, Comparer: reader, Golden: golden, Known: known, Interval: time.Hour, Timeout: time.Second, Limit: DefaultLimit, Now: time.Now})
 }
 
 func TestFingerprint(t *testing.T) {
