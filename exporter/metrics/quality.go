@@ -15,6 +15,20 @@ func perShadow(value func(*result.Shadow) *float64) func(*result.Model, emit) {
 	}
 }
 
+func startDurations(m *result.Model, e emit) {
+	for _, s := range m.Shadows {
+		if s.Start == nil {
+			continue
+		}
+		for _, phase := range []struct {
+			name string
+			took float64
+		}{{"load", s.Start.Load}, {"warm_up", s.Start.WarmUp}, {"first_inference", s.Start.FirstInference}, {"warm_inference", s.Start.WarmInference}} {
+			e(phase.took, "shadow", s.Name, "provider", s.Provider, "start", s.Start.Kind, "phase", phase.name)
+		}
+	}
+}
+
 func count(n uint64) *float64 { v := float64(n); return &v }
 
 func shadowRows() []row {
@@ -40,11 +54,16 @@ func shadowRows() []row {
 		}},
 		{"gnomon_shadow_lag_seconds", "Age of the record replayed last when its replay ended.", gauge, perShadow(func(s *result.Shadow) *float64 { return &s.LagSeconds })},
 		{"gnomon_shadow_load_duration_seconds", "What opening and warming up the model took.", gauge, perShadow(func(s *result.Shadow) *float64 { return s.LoadSeconds })},
+		{"gnomon_shadow_start_duration_seconds", "What the shadow's start took by phase (load: read, optimise, initialise; warm_up: every batch size once; the very first inference; a warm one of one row), provider and kind of start (cold, or cached: optimised at an earlier one).", gauge, startDurations},
+		{"gnomon_shadow_cpu_nodes_ratio", "Share of the graph's executed nodes that run on the CPU; 0 where the provider runs all of them, 1 on the CPU itself.", gauge, perShadow(func(s *result.Shadow) *float64 { return s.CPUNodes })},
+		{"gnomon_shadow_self_comparisons_total", "Inputs that the shadow answered twice, in batches of different size and order, to measure its own noise; anew with another model.", counter, perShadow(func(s *result.Shadow) *float64 { return count(s.SelfComparisons) })},
+		{"gnomon_shadow_self_disagreements_total", "Disagreements of the shadow with itself among them.", counter, perShadow(func(s *result.Shadow) *float64 { return count(s.SelfDisagreements) })},
+		{"gnomon_shadow_similarity_ratio", "Mean similarity of the primary's and the shadow's answers over the window, by the output's kind: cosine, Jaccard index of labels, F1 of matched boxes, share of equal tokens.", gauge, perShadow(func(s *result.Shadow) *float64 { return s.Similarity })},
 		{"gnomon_shadow_comparisons_total", "Records answered by both the primary and the shadow.", counter, perShadow(func(s *result.Shadow) *float64 { return count(s.Comparisons) })},
 		{"gnomon_shadow_disagreements_total", "Comparisons in which the two disagree (another top class, or values apart by more than the tolerance).", counter, perShadow(func(s *result.Shadow) *float64 { return count(s.Disagreements) })},
 		{"gnomon_shadow_disagreement_ratio", "Share of disagreements among the comparisons of the window.", gauge, perShadow(func(s *result.Shadow) *float64 { return s.Disagreement })},
 		{"gnomon_shadow_disagreement_alarm", "1 while the sequential test holds that the shadow disagrees more than its noise floor explains, else 0.", gauge, perShadow(func(s *result.Shadow) *float64 { v := boolean(s.Alarm); return &v })},
-		{"gnomon_shadow_noise_floor_ratio", "Share of disagreements that two correct runs have (99 % upper bound).", gauge, perShadow(func(s *result.Shadow) *float64 { return s.NoiseFloor })},
+		{"gnomon_shadow_noise_floor_ratio", "Share of disagreements that noise explains: the 99 % upper bound of the shadow against itself and, of a twin, against the healthy primary; 0.01 until it is measured.", gauge, perShadow(func(s *result.Shadow) *float64 { return s.NoiseFloor })},
 		{"gnomon_shadow_js_distance", "Mean Jensen-Shannon distance (base 2) between the probabilities of the primary and the shadow over the window.", gauge, perShadow(func(s *result.Shadow) *float64 { return s.JSMean })},
 		{"gnomon_shadow_output_difference_max", "Largest absolute difference of raw output elements in the window.", gauge, perShadow(func(s *result.Shadow) *float64 { return s.MaxAbs })},
 		{"gnomon_shadow_output_difference_mean", "Mean absolute difference of raw output elements in the window.", gauge, perShadow(func(s *result.Shadow) *float64 { return s.MeanAbs })},

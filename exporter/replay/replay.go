@@ -65,6 +65,14 @@ func (s *Shadow) Engine() (shadow.Engine, error) {
 	return nil, fmt.Errorf("%w: %s", shadow.ErrUnavailable, reason)
 }
 
+// Digest is that of the model in place; "" without one.
+func (s *Shadow) Digest() string {
+	if h := s.engine.Load(); h != nil {
+		return h.Model().Digest
+	}
+	return ""
+}
+
 // Loading reports whether the engine has neither come nor failed yet.
 func (s *Shadow) Loading() bool { return s.engine.Load() == nil && s.failed.Load() == nil }
 
@@ -76,6 +84,8 @@ type Model struct {
 	Reader   Reader
 	Comparer Comparer
 	Shadows  []*Shadow
+	// Recent are a few of the inputs that were replayed last.
+	Recent Recent
 }
 
 // Replayer implements pipeline.Replayer.
@@ -110,6 +120,9 @@ func (r *Replayer) Replay(ctx context.Context, records []record.Record) ([]recor
 }
 
 func (r *Replayer) replayModel(ctx context.Context, m *Model, out []record.Observation, rows []int) {
+	for _, i := range rows {
+		m.Recent.offer(out[i].Inputs)
+	}
 	for _, i := range rows {
 		if out[i].Outputs != nil {
 			if p, err := m.Reader.Read(out[i].Outputs); err == nil {

@@ -199,6 +199,9 @@ type Shadow struct {
 
 	RestartsByReason map[string]uint64 `json:"restarts_by_reason,omitempty"`
 	LoadSeconds      *float64          `json:"load_seconds,omitempty"`
+	Start            *Start            `json:"start,omitempty"`    // what the start took
+	Fallback         string            `json:"fallback,omitempty"` // why a preferred provider is not in use
+	CPUNodes         *float64          `json:"cpu_nodes_ratio,omitempty"`
 
 	Inferences    uint64   `json:"inferences"`
 	Failures      uint64   `json:"failures"`
@@ -210,13 +213,27 @@ type Shadow struct {
 	Upper         *float64 `json:"disagreement_upper,omitempty"`
 	NoiseFloor    *float64 `json:"noise_floor_ratio,omitempty"`
 	JSMean        *float64 `json:"js_distance_mean,omitempty"`
-	MaxAbs        *float64 `json:"max_abs,omitempty"`
-	MeanAbs       *float64 `json:"mean_abs,omitempty"`
-	Evidence      float64  `json:"evidence"`
-	Threshold     float64  `json:"threshold"`
-	Alarm         bool     `json:"alarm"`
-	LagSeconds    float64  `json:"lag_seconds"`
-	Decision      string   `json:"decision,omitempty"` // how the outputs are read: "logits: softmax applied, because ..."
+	Similarity    *float64 `json:"similarity_mean,omitempty"` // of the kinds that have one: cosine, Jaccard, F1 of boxes, share of equal tokens
+	// Two runs of the shadow itself, against each other.
+	SelfComparisons   uint64   `json:"self_comparisons"`
+	SelfDisagreements uint64   `json:"self_disagreements"`
+	SelfMaxAbs        *float64 `json:"self_max_abs,omitempty"`
+	MaxAbs            *float64 `json:"max_abs,omitempty"`
+	MeanAbs           *float64 `json:"mean_abs,omitempty"`
+	Evidence          float64  `json:"evidence"`
+	Threshold         float64  `json:"threshold"`
+	Alarm             bool     `json:"alarm"`
+	LagSeconds        float64  `json:"lag_seconds"`
+	Decision          string   `json:"decision,omitempty"` // how the outputs are read: "logits: softmax applied, because ..."
+}
+
+// Start is what a shadow's start took, in seconds.
+type Start struct {
+	Kind           string  `json:"kind"` // cold, cached
+	Load           float64 `json:"load"`
+	WarmUp         float64 `json:"warm_up"`
+	FirstInference float64 `json:"first_inference"`
+	WarmInference  float64 `json:"warm_inference"`
 }
 
 // Performance is what late labels say.

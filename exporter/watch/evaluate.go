@@ -117,7 +117,10 @@ func (m *Model) shadow(s *replay.Shadow, r *restarts, a agreement.Result) result
 		info := engine.Model()
 		load := (info.Load + info.WarmUp).Seconds()
 		out.Up, out.Provider, out.Digest, out.LoadSeconds = true, info.Provider, info.Digest, &load
+		out.Fallback, out.CPUNodes = info.Fallback, &info.CPUNodes
+		out.Start = &result.Start{Kind: info.Start, Load: info.Load.Seconds(), WarmUp: info.WarmUp.Seconds(), FirstInference: info.FirstInference.Seconds(), WarmInference: info.WarmInference.Seconds()}
 	}
+	m.self(&out)
 	floor := a.Floor
 	out.NoiseFloor = &floor
 	if a.Window > 0 {
@@ -128,8 +131,23 @@ func (m *Model) shadow(s *replay.Shadow, r *restarts, a agreement.Result) result
 		if js := a.JS; js == js {
 			out.JSMean = &js
 		}
+		if v := a.Similarity; v == v {
+			out.Similarity = &v
+		}
 	}
 	return out
+}
+
+// self fills in what two runs of the shadow itself showed.
+func (m *Model) self(s *result.Shadow) {
+	for i := range m.spec.Noise {
+		if m.spec.Replay.Shadows[i].Name != s.Name {
+			continue
+		}
+		if c := m.spec.Noise[i].Get(); c.Comparisons > 0 {
+			s.SelfComparisons, s.SelfDisagreements, s.SelfMaxAbs = uint64(c.Comparisons), uint64(c.Disagreements), &c.MaxAbs
+		}
+	}
 }
 
 func fingerprint(r identity.Result, m *result.Model) *result.Identity {

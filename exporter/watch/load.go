@@ -60,6 +60,7 @@ func (l *Loader) Run(ctx context.Context, spec *Spec) error {
 	if spec.Config.Explain.Interval > 0 {
 		others.Go(func() { l.explainLoop(ctx, spec) })
 	}
+	others.Go(func() { l.measureNoise(ctx, spec, ref, running, log) })
 	for running.next(ctx) {
 		l.Changed()
 		l.stand(ctx, spec, ref, running, log)

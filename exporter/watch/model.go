@@ -34,6 +34,7 @@ type Model struct {
 	baseline   *Baseline         // that features was made of
 	order      []int             // of each profile feature: its place in a row; -1: not there
 	agreements []*agreement.Monitor
+	peers      []peerFloor // of tick alone
 	labels     *labels.Monitor
 	learned    [][]feature.Value // rows of the provisional reference in the making
 	lastRecord time.Time
@@ -78,6 +79,7 @@ func newModel(spec *Spec, version string, s Settings) *Model {
 	m.judge = verdictwords.New(verdictwords.Settings{StaleAfter: time.Duration(s.Evaluation.StaleAfter), ErrorRatio: .05, MinErrors: 20})
 	m.labels = labels.New(s.monitor(spec, version))
 	m.schema = schema.New(schema.Settings{Now: s.Now, Fault: s.Fault}, predictionFeature, confidenceFeature)
+	m.peers = make([]peerFloor, len(spec.Replay.Shadows))
 	for range spec.Replay.Shadows {
 		m.agreements = append(m.agreements, agreement.New(agreement.Settings{Window: s.Evaluation.Window, Floor: defaultFloor, Detector: m.disagreement(defaultFloor)}))
 	}
@@ -216,11 +218,6 @@ func (m *Model) adopt() {
 	m.features, m.order, m.learned = monitor, nil, nil
 	m.refer(b)
 	m.watchSuspects(b)
-	if b.Floor > 0 {
-		for _, a := range m.agreements {
-			a.SetFloor(b.Floor, m.disagreement(b.Floor))
-		}
-	}
 }
 
 // places is, of each feature of the profile, its place in a row; -1 where rows
@@ -327,6 +324,7 @@ func (m *Model) tick() {
 	if monitor != nil {
 		monitor.Tick()
 	}
+	m.judgeNoise()
 	for _, a := range m.agreements {
 		a.Tick()
 	}

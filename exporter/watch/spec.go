@@ -15,6 +15,7 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/feature"
 	"github.com/gnomon-dev/gnomon/exporter/monitor/identity"
 	"github.com/gnomon-dev/gnomon/exporter/monitor/labels"
+	"github.com/gnomon-dev/gnomon/exporter/monitor/noise"
 	"github.com/gnomon-dev/gnomon/exporter/monitor/suspect"
 	"github.com/gnomon-dev/gnomon/exporter/monitor/worst"
 	"github.com/gnomon-dev/gnomon/exporter/replay"
@@ -35,8 +36,9 @@ type Spec struct {
 	Config   config.Model
 	Listed   bool // in the configuration, not discovered
 	Replay   *replay.Model
-	Reader   compare.Kind // reads and compares
-	Restarts []*restarts  // by shadow
+	Reader   compare.Kind   // reads and compares
+	Restarts []*restarts    // by shadow
+	Noise    []*noise.Total // by shadow: two runs of its own against each other
 	Slicer   *slice.Slicer
 	Origins  []*origin // by shadow
 
@@ -80,8 +82,6 @@ type Baseline struct {
 	Truth map[string]int
 	// Suspect is rows of the reference that signs of attack are held against.
 	Suspect []suspect.Row
-	// Floor is the share of disagreements that two correct runs may have.
-	Floor float64
 }
 
 // restarts counts a shadow's restarts by reason.
@@ -129,6 +129,7 @@ func NewSpec(m config.Model, listed bool, reasons []string) *Spec {
 		}
 		s.Restarts = append(s.Restarts, r)
 		s.Origins = append(s.Origins, &origin{})
+		s.Noise = append(s.Noise, &noise.Total{})
 	}
 	return s
 }

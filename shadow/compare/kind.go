@@ -119,7 +119,7 @@ func differences(x, y tensor.Tensor) (most, mean float64) {
 	}
 	for i := range n {
 		d := math.Abs(x.Float64At(i) - y.Float64At(i))
-		if math.IsNaN(d) {
+		if math.IsNaN(d) || math.IsInf(d, 0) {
 			continue
 		}
 		most = max(most, d)

@@ -42,6 +42,7 @@ type Monitor struct {
 type comparison struct {
 	disagree            bool
 	js, maxAbs, meanAbs float32
+	similarity          float32
 }
 
 // New returns a Monitor.
@@ -64,7 +65,7 @@ func (m *Monitor) Observe(a *record.ShadowAnswer) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	c := comparison{disagree: !a.Delta.Agree, js: float32(a.Delta.JS), maxAbs: float32(a.Delta.MaxAbs), meanAbs: float32(a.Delta.MeanAbs)}
+	c := comparison{disagree: !a.Delta.Agree, js: float32(a.Delta.JS), maxAbs: float32(a.Delta.MaxAbs), meanAbs: float32(a.Delta.MeanAbs), similarity: float32(a.Delta.Similarity)}
 	if len(m.ring) < cap(m.ring) {
 		m.ring = append(m.ring, c)
 	} else {
@@ -139,6 +140,7 @@ type Result struct {
 	Window              int // comparisons in the window
 	WindowDisagreements int
 	JS, MaxAbs, MeanAbs float64 // mean, maximum, mean over the window; NaN where unknown
+	Similarity          float64 // mean over the window; NaN where the kind has none
 	Floor               float64
 	Evidence, Threshold float64
 	Alarm               bool
@@ -151,7 +153,7 @@ func (m *Monitor) Evaluate() Result {
 	r := Result{Comparisons: m.comparisons, Disagreements: m.disagreements, Window: len(m.ring), Floor: m.settings.Floor,
 		Evidence: m.settings.Detector.Evidence(), Threshold: m.settings.Detector.Threshold(), Alarm: m.alarm}
 	var js, mean float64
-	withJS := 0
+	withJS, similar := 0, 0
 	for _, c := range m.ring {
 		if c.disagree {
 			r.WindowDisagreements++
@@ -160,9 +162,14 @@ func (m *Monitor) Evaluate() Result {
 			js += v
 			withJS++
 		}
+		if v := float64(c.similarity); !math.IsNaN(v) {
+			r.Similarity += v
+			similar++
+		}
 		mean += float64(c.meanAbs)
 		r.MaxAbs = max(r.MaxAbs, float64(c.maxAbs))
 	}
+	r.Similarity /= float64(similar)
 	r.JS, r.MeanAbs = js/float64(withJS), mean/float64(len(m.ring))
 	return r
 }
