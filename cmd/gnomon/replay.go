@@ -13,6 +13,7 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/inferencelog"
 	"github.com/gnomon-dev/gnomon/exporter/offline"
 	"github.com/gnomon-dev/gnomon/exporter/tap/file"
+	"github.com/gnomon-dev/gnomon/shadow/adapt"
 	"github.com/gnomon-dev/gnomon/shadow/compare"
 	"github.com/gnomon-dev/gnomon/shadow/compare/kinds"
 	"github.com/gnomon-dev/gnomon/shadow/onnx"
@@ -70,7 +71,11 @@ func (f *replayFlags) run(ctx context.Context, io streams) error {
 		return err
 	}
 	defer done()
-	engine, err := onnx.Open(onnx.Settings{Library: f.library, Path: f.model, Providers: providers(f.provider), MaxBatch: f.batch})
+	model, err := onnx.Open(onnx.Settings{Library: f.library, Path: f.model, Providers: providers(f.provider), MaxBatch: f.batch})
+	if err != nil {
+		return err
+	}
+	engine, err := adapt.New(model, adapt.Settings{}) // half precision takes what single precision was asked
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ var mayImport = map[string][]string{
 	"dashboards":      {},
 	"examples":        {"driftlib", "shadow", "exporter", "examples"},
 	"cmd":             {"driftlib", "shadow", "exporter", "examples", "alerts"},
-	"exporter/config": {"exporter/config", "shadow/provider", "shadow/compare"},
+	"exporter/config": {"exporter/config", "shadow/provider", "shadow/compare", "shadow/adapt", "shadow/tensor"},
 }
 
 // thirdParty are the libraries that only one folder may import.

@@ -22,10 +22,7 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/tap/push"
 	"github.com/gnomon-dev/gnomon/exporter/traffic"
 	"github.com/gnomon-dev/gnomon/exporter/web"
-	"github.com/gnomon-dev/gnomon/shadow"
 	"github.com/gnomon-dev/gnomon/shadow/child"
-	"github.com/gnomon-dev/gnomon/shadow/onnx"
-	"github.com/gnomon-dev/gnomon/shadow/provider"
 	"github.com/gnomon-dev/gnomon/shadow/tensor"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -73,24 +70,6 @@ func (a *App) name(c *record.Capture) {
 func (a *App) undecodable(*record.Capture, error) { a.traffic.Dropped(dropUndecodable) }
 
 func restartReasons() []string { return child.Reasons() }
-
-// WorkerSpec is what a shadow's process is told to open.
-type WorkerSpec struct {
-	onnx.Settings
-}
-
-// Open opens the engine that a WorkerSpec describes, in this process.
-func (w WorkerSpec) Open() (shadow.Engine, error) { return onnx.Open(w.Settings) }
-
-// workerSpec is a configured shadow's.
-func workerSpec(r config.Runtime, s *config.Shadow) WorkerSpec {
-	w := WorkerSpec{onnx.Settings{Library: r.Library, Path: s.Model, Digest: s.Digest, Providers: s.Specs(), Policy: provider.Policy(s.ProviderPolicy),
-		Threads: s.Threads, Sessions: s.Sessions, MaxBatch: s.MaxBatch, Cache: r.CacheDir, Stateful: s.Stateful}}
-	for _, p := range s.Padding {
-		w.Padding = append(w.Padding, onnx.Padding(p))
-	}
-	return w
-}
 
 // served asks the served model directly.
 type served struct {

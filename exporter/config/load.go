@@ -161,6 +161,7 @@ func (s *Shadow) resolve(abs func(*string)) {
 	if s.Local() {
 		abs(&s.Model)
 	}
+	abs(&s.Preprocess)
 	if s.Signature != nil {
 		abs(&s.Signature.Key)
 		if !strings.HasPrefix(s.Signature.File, "https://") && !strings.HasPrefix(s.Signature.File, "http://") {

@@ -7,7 +7,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gnomon-dev/gnomon/shadow/adapt"
 	"github.com/gnomon-dev/gnomon/shadow/provider"
+	"github.com/gnomon-dev/gnomon/shadow/tensor"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -29,6 +31,20 @@ type Shadow struct {
 	Threads        int        `yaml:"threads"`  // intra-op, of one batch
 	Stateful       bool       `yaml:"stateful"` // every request carries the whole state
 	Padding        []Padding  `yaml:"padding"`
+
+	Preprocess string            `yaml:"preprocess"` // an .onnx file in front, whose outputs are the model's inputs
+	Inputs     []Input           `yaml:"inputs"`     // those that are not in the record as the model wants them
+	Outputs    map[string]string `yaml:"outputs"`    // the model's names to the primary's
+}
+
+// Input says how one input of the model is made of a record's tensor.
+type Input struct {
+	Input  string  `yaml:"input"`  // the model's name
+	From   string  `yaml:"from"`   // the record's
+	Layout string  `yaml:"layout"` // nhwc_to_nchw, nchw_to_nhwc
+	Scale  float64 `yaml:"scale"`
+	Offset float64 `yaml:"offset"`
+	Type   string  `yaml:"type"` // the record's
 }
 
 // Provider is an execution provider: its name alone, or with options.
@@ -136,6 +152,16 @@ func (s *Shadow) check(k *checker, at string) {
 	k.that(s.MaxBatch >= 1 && s.MaxBatch <= 4096, at+".max_batch", "write a number from 1 to 4096", "is %d", s.MaxBatch)
 	k.that(s.Sessions >= 1 && s.Sessions <= 64, at+".sessions", "write a number from 1 to 64", "is %d", s.Sessions)
 	k.that(s.Threads >= 1 && s.Threads <= 64, at+".threads", "write a number from 1 to 64", "is %d", s.Threads)
+	if s.Preprocess != "" {
+		k.file(at+".preprocess", s.Preprocess)
+	}
+	for i, in := range s.Inputs {
+		iat := fmt.Sprintf("%s.inputs[%d]", at, i)
+		k.that(in.Input != "", iat+".input", "write the name of a model input", "is missing")
+		k.that(slices.Contains(adapt.Layouts(), in.Layout), iat+".layout", "write nhwc_to_nchw, nchw_to_nhwc, or nothing", "%q is not known", in.Layout)
+		_, known := tensor.ParseDataType(in.Type)
+		k.that(in.Type == "" || known, iat+".type", "write a type of the protocol, such as UINT8 or FP32", "%q is not known", in.Type)
+	}
 	for i, p := range s.Padding {
 		pat := fmt.Sprintf("%s.padding[%d]", at, i)
 		k.that(p.Input != "", pat+".input", "write the name of a model input", "is missing")

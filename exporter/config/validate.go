@@ -14,7 +14,7 @@ func structTypes() []reflect.Type {
 	return []reflect.Type{
 		reflect.TypeFor[Config](), reflect.TypeFor[Sampling](), reflect.TypeFor[Queue](), reflect.TypeFor[Budget](), reflect.TypeFor[Evaluation](),
 		reflect.TypeFor[Runtime](), reflect.TypeFor[Labels](), reflect.TypeFor[LabelStore](), reflect.TypeFor[LabelKafka](), reflect.TypeFor[LabelFolder](), reflect.TypeFor[Slice](), reflect.TypeFor[Discover](), reflect.TypeFor[Model](),
-		reflect.TypeFor[Reference](), reflect.TypeFor[Output](), reflect.TypeFor[Shadow](), reflect.TypeFor[Provider](), reflect.TypeFor[Padding](), reflect.TypeFor[Identity](), reflect.TypeFor[Explain](), reflect.TypeFor[Card](),
+		reflect.TypeFor[Reference](), reflect.TypeFor[Output](), reflect.TypeFor[Shadow](), reflect.TypeFor[Provider](), reflect.TypeFor[Padding](), reflect.TypeFor[Input](), reflect.TypeFor[Identity](), reflect.TypeFor[Explain](), reflect.TypeFor[Card](),
 		reflect.TypeFor[Taps](), reflect.TypeFor[GRPC](), reflect.TypeFor[Mirror](), reflect.TypeFor[CloudEvents](),
 		reflect.TypeFor[Kafka](), reflect.TypeFor[SASL](), reflect.TypeFor[File](), reflect.TypeFor[Body](),
 		reflect.TypeFor[Primary](), reflect.TypeFor[GPU](), reflect.TypeFor[Memory](), reflect.TypeFor[Cost](),

@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/gnomon-dev/gnomon/driftlib/abtest"
 	"github.com/gnomon-dev/gnomon/driftlib/performance"
 	"github.com/gnomon-dev/gnomon/exporter/record"
 	"github.com/gnomon-dev/gnomon/exporter/replay"
@@ -51,7 +52,12 @@ type Replay struct {
 	PredictionShares []float64                     `json:"prediction_shares,omitempty"`
 	Metrics          map[string]performance.Metric `json:"metrics,omitempty"`
 	Calibration      *Calibration                  `json:"calibration,omitempty"`
-	Cost             *CostReport                   `json:"cost,omitempty"`
+	// Primary is the accuracy of the recorded answers, and AccuracyDrop how much
+	// lower this model's is: both on the records that have an answer and a label.
+	Primary      *performance.Metric `json:"primary_accuracy,omitempty"`
+	AccuracyDrop *performance.Metric `json:"accuracy_drop,omitempty"`
+	DropPValue   *float64            `json:"accuracy_drop_pvalue,omitempty"` // exact McNemar
+	Cost         *CostReport         `json:"cost,omitempty"`
 }
 
 // ReplayModel is what was run, on what.
@@ -126,6 +132,9 @@ type replaying struct {
 	correct       []bool
 	ofActual      []float64
 	actual, value []float64 // of a regression
+
+	paired, primaryRight      int // records with label, recorded answer and answer
+	onlyPrimary, onlyReplayed int // right
 }
 
 // infer runs the batch.
@@ -177,6 +186,7 @@ func (r *replaying) one(rec *record.Record, result shadow.Result) {
 	}
 	r.compare(rec, p, result.Outputs)
 	r.judge(rec, p)
+	r.pair(rec, p)
 }
 
 // compare holds the answer against the recorded one.
@@ -225,6 +235,51 @@ func (r *replaying) judge(rec *record.Record, p compare.Prediction) {
 	}
 }
 
+// pair holds both answers against the label.
+func (r *replaying) pair(rec *record.Record, p compare.Prediction) {
+	if rec.Label == nil || rec.Label.Class == "" || rec.Outputs == nil || p.Class < 0 {
+		return
+	}
+	primary, err := r.o.Reader.Read(rec.Outputs)
+	if err != nil || primary.Class < 0 {
+		return
+	}
+	a, b := r.name(primary.Class) == rec.Label.Class, r.name(p.Class) == rec.Label.Class
+	r.paired++
+	if a {
+		r.primaryRight++
+	}
+	if a && !b {
+		r.onlyPrimary++
+	}
+	if b && !a {
+		r.onlyReplayed++
+	}
+}
+
+// drop sums the pairs up: by how much the replayed model is right less often.
+func (r *replaying) drop() error {
+	if r.paired == 0 {
+		return nil
+	}
+	primary, err := performance.Proportion(r.primaryRight, r.paired)
+	if err != nil {
+		return err
+	}
+	t, err := abtest.McNemar(r.onlyPrimary, r.onlyReplayed, r.paired)
+	if err != nil {
+		return err
+	}
+	r.out.Primary, r.out.DropPValue = &primary, &t.PValue
+	d := performance.Metric{Value: 0 - t.Effect, Lower: 0 - t.Upper, Upper: 0 - t.Lower, N: r.paired}
+	if r.onlyPrimary+r.onlyReplayed == 0 { // Wald's interval would be a point: none of n is at most 1 - 0.025^(1/n)
+		d.Upper = 1 - math.Pow(.025, 1/float64(r.paired))
+		d.Lower = -d.Upper
+	}
+	r.out.AccuracyDrop = &d
+	return nil
+}
+
 func (r *replaying) name(class int) string {
 	if class < len(r.o.Classes) {
 		return r.o.Classes[class]
@@ -253,7 +308,7 @@ func (r *replaying) finish() (*Replay, error) {
 	for _, n := range r.shares {
 		out.PredictionShares = append(out.PredictionShares, n/float64(r.classes))
 	}
-	return out, r.metrics()
+	return out, errors.Join(r.metrics(), r.drop())
 }
 
 // metrics are those that labels allow.
@@ -319,6 +374,10 @@ func (r *Replay) WriteTable(w io.Writer) error {
 	fmt.Fprintf(tw, "throughput, rows a second\t%.0f\n", r.Throughput)
 	for _, name := range slices.Sorted(maps.Keys(r.Metrics)) {
 		fmt.Fprintf(tw, "%s\t%v\n", name, r.Metrics[name])
+	}
+	if r.AccuracyDrop != nil {
+		fmt.Fprintf(tw, "accuracy of the recorded answers\t%v\n", *r.Primary)
+		fmt.Fprintf(tw, "accuracy lower than theirs by\t%v, p %.3g\n", *r.AccuracyDrop, *r.DropPValue)
 	}
 	if r.Calibration != nil {
 		fmt.Fprintf(tw, "calibration error, %d equal-width bins\t%.4f\n", r.Calibration.EqualWidth.Bins, r.Calibration.EqualWidth.Value)
