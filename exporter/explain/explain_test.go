@@ -8,6 +8,7 @@ import (
 
 	"github.com/gnomon-dev/gnomon/shadow"
 	"github.com/gnomon-dev/gnomon/shadow/compare"
+	"github.com/gnomon-dev/gnomon/shadow/compare/regression"
 	"github.com/gnomon-dev/gnomon/shadow/tensor"
 )
 
@@ -40,7 +41,7 @@ func TestLinear(t *testing.T) {
 		t.Fatal(err)
 	}
 	model := &linear{}
-	e := Explainer{Engine: model, Reader: compare.NewReader(compare.Options{Kind: "regression"}), Parts: parts, Typical: typical}
+	e := Explainer{Engine: model, Reader: regression.New(compare.Options{}), Parts: parts, Typical: typical}
 	got, err := e.Explain(context.Background(), row(5, 4, 100))
 	if err != nil {
 		t.Fatal(err)
