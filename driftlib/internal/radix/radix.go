@@ -38,7 +38,32 @@ const (
 // negative number, the sign bit of a positive one.
 func key64(b uint64) uint64 { return b ^ (uint64(int64(b)>>63) | 1<<63) }
 
+// sort64 sorts by the upper half of the keys first, which leaves few values out
+// of order unless they are crowded, and mends these by insertion; crowded ones
+// are sorted by all of their keys.
 func sort64(x, tmp []float64) {
+	upper64(x, tmp)
+	if !mend(x) {
+		all64(x, tmp)
+	}
+}
+
+// upperDigit is the first of the three digits that hold sign, exponent and 21
+// bits of the fraction.
+const upperDigit = 3
+
+func upper64(x, tmp []float64) {
+	var counts [digits64 - upperDigit][radixSize]uint32
+	for _, v := range x {
+		k := key64(math.Float64bits(v)) >> (upperDigit * digitBits)
+		counts[0][k&mask]++
+		counts[1][k>>digitBits&mask]++
+		counts[2][k>>(2*digitBits)&mask]++
+	}
+	scatter(x, tmp, counts[:], upperDigit)
+}
+
+func all64(x, tmp []float64) {
 	var counts [digits64][radixSize]uint32
 	for _, v := range x {
 		k := key64(math.Float64bits(v))
@@ -46,15 +71,21 @@ func sort64(x, tmp []float64) {
 			counts[d][k>>(d*digitBits)&mask]++
 		}
 	}
+	scatter(x, tmp, counts[:], 0)
+}
+
+// scatter sorts by the counted digits, the first of which is given.
+func scatter(x, tmp []float64, counts [][radixSize]uint32, first int) {
 	from, to := x, tmp
-	for d := range digits64 {
+	for d := range counts {
 		c := &counts[d]
-		if c[key64(math.Float64bits(from[0]))>>(d*digitBits)&mask] == uint32(len(x)) {
+		shift := (first + d) * digitBits
+		if c[key64(math.Float64bits(from[0]))>>shift&mask] == uint32(len(x)) {
 			continue // all values share this digit
 		}
 		offsets(c)
 		for _, v := range from {
-			k := key64(math.Float64bits(v)) >> (d * digitBits) & mask
+			k := key64(math.Float64bits(v)) >> shift & mask
 			to[c[k]] = v
 			c[k]++
 		}
@@ -63,6 +94,26 @@ func sort64(x, tmp []float64) {
 	if &from[0] != &x[0] {
 		copy(x, from)
 	}
+}
+
+// mend sorts by insertion; false where that takes more than a move a value.
+func mend(x []float64) bool {
+	moves := len(x)
+	for i := 1; i < len(x); i++ {
+		v := x[i]
+		if !(v < x[i-1]) {
+			continue
+		}
+		j := i
+		for ; j > 0 && x[j-1] > v; j-- {
+			x[j] = x[j-1]
+		}
+		x[j] = v
+		if moves -= i - j; moves < 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func offsets(c *[radixSize]uint32) {

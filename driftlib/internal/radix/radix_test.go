@@ -49,6 +49,24 @@ func TestSortsLikeSlices(t *testing.T) {
 	}
 }
 
+// TestCrowdedValues: values that differ in the lower half of their keys alone
+// are sorted by all of it.
+func TestCrowdedValues(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 3))
+	for _, spread := range []float64{1e-12, 1e-6, 1e-3, 1} {
+		x := make([]float64, 20_000)
+		for i := range x {
+			x[i] = 1.7e9 * (1 + spread*rng.Float64())
+		}
+		want := slices.Clone(x)
+		slices.Sort(want)
+		Float64s(x, nil)
+		if !slices.Equal(x, want) {
+			t.Errorf("spread %v: wrong order", spread)
+		}
+	}
+}
+
 func TestConstantInput(t *testing.T) {
 	x := make([]float64, 1000)
 	for i := range x {
