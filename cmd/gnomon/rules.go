@@ -12,8 +12,10 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/gnomon-dev/gnomon/alerts"
 	"github.com/gnomon-dev/gnomon/alerts/deliver"
+	"github.com/gnomon-dev/gnomon/alerts/exposition"
 	"github.com/gnomon-dev/gnomon/alerts/mutate"
 	"github.com/gnomon-dev/gnomon/alerts/rules"
+	"github.com/gnomon-dev/gnomon/alerts/spec"
 )
 
 // rulesCommand is the parent of gnomon rules ...
@@ -64,6 +66,7 @@ func registerRulesGenerate(app *kingpin.Application) runner {
 func registerRulesCheck(app *kingpin.Application) runner {
 	c := rulesCommand(app).Command("check", "Check a file of objectives.")
 	config := sloFlag(c)
+	metrics := c.Flag("metrics", "What is exported: the address of /metrics, or a file that it was saved to. Objectives that read anything else are refused.").String()
 	return func(_ context.Context, io streams) error {
 		f, err := alerts.Load(*config)
 		if err != nil {
@@ -72,9 +75,34 @@ func registerRulesCheck(app *kingpin.Application) runner {
 		if _, err := alerts.Generate(f); err != nil {
 			return err
 		}
+		if *metrics != "" {
+			if err := exported(f, *config, *metrics, io); err != nil {
+				return err
+			}
+		}
 		_, err = fmt.Fprintf(io.out, "valid: %d objectives\n", len(f.SLOs))
 		return err
 	}
+}
+
+// exported holds the objectives to what is exported, and names the alerts that
+// stay quiet with it.
+func exported(f *spec.File, config, metrics string, io streams) error {
+	names, err := exposition.Load(metrics)
+	if err != nil {
+		return err
+	}
+	quiet, err := alerts.QuietAlerts(f, names)
+	if err != nil {
+		return err
+	}
+	for _, q := range quiet {
+		fmt.Fprintf(io.out, "%s stays quiet: %s is not exported\n", q.Alert, q.Metric)
+	}
+	if config == "" {
+		config = "the default objectives"
+	}
+	return f.Missing(config, names)
 }
 
 func registerRulesExplain(app *kingpin.Application) runner {
