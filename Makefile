@@ -8,7 +8,7 @@ export CGO_CFLAGS ?= -g -O2 -Wno-deprecated-declarations
 # Modules of their own, so that their many dependencies stay out of gnomon's.
 MODULES := grafana-plugin dashboards
 
-.PHONY: help deps build run page browser screenshots tools stack plugin plugin-test plugin-look plugin-compatible plugin-package rules rules-mutation rules-formats test test-statistics test-gpu lint bench crash fuzz clean servers real test-mlflow check-examples
+.PHONY: help deps build run page browser screenshots tools stack alerts-replay plugin plugin-test plugin-look plugin-compatible plugin-package rules rules-mutation rules-formats test test-statistics test-gpu lint bench crash fuzz clean servers real test-mlflow check-examples
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -41,12 +41,14 @@ tools: ## build Prometheus, promtool, Alertmanager and amtool, pinned, into .cac
 	cd alerts/tools && $(GO) build -o $(CURDIR)/.cache/bin/ github.com/prometheus/prometheus/cmd/promtool github.com/prometheus/prometheus/cmd/prometheus
 	cd alerts/tools/alertmanager && $(GO) build -o $(CURDIR)/.cache/bin/ github.com/prometheus/alertmanager/cmd/amtool github.com/prometheus/alertmanager/cmd/alertmanager
 
-stack: deps build ## the demo with a real Prometheus and the alerts, 120 times as fast as in production (make tools first)
-	@if [ ! -x .cache/bin/prometheus ]; then echo "SKIP stack: no Prometheus; make tools builds it"; exit 0; fi; \
-	mkdir -p artifacts/stack && bin/gnomon rules generate --compress 120 --output artifacts/stack >/dev/null && \
-	printf 'global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [rules/*.yml]\nscrape_configs: [{job_name: gnomon, static_configs: [{targets: ["127.0.0.1:9464"]}]}]\n' > artifacts/stack/prometheus.yml && \
-	echo "alerts   http://127.0.0.1:9090/alerts" && trap 'kill 0' EXIT && \
-	{ .cache/bin/prometheus --config.file artifacts/stack/prometheus.yml --storage.tsdb.path artifacts/stack/data --web.listen-address 127.0.0.1:9090 --log.level error & } && bin/gnomon demo
+stack: deps build ## the demo with a real Prometheus, the alerts and an Alertmanager, 120 times as fast as in production (make tools first)
+	@if [ ! -x .cache/bin/prometheus ] || [ ! -x .cache/bin/alertmanager ]; then echo "SKIP stack: no Prometheus or no Alertmanager; make tools builds them"; exit 0; fi; \
+	alerts/stack.sh
+
+alerts-replay: build ## two weeks with two incidents through Prometheus' rule engine: what gnomon's, Sloth's and Pyrra's rules tell (some CPU-minutes)
+	@bin/gnomon rules generate --config alerts/tools/replay/slo.yaml --output artifacts/replay/gnomon >/dev/null
+	cd alerts/tools && $(GO) build -o $(CURDIR)/artifacts/replay/replay ./replay
+	artifacts/replay/replay gnomon=artifacts/replay/gnomon sloth=alerts/tools/replay/sloth pyrra=alerts/tools/replay/pyrra
 
 rules: build ## run the tests of the generated rules with promtool; SKIP without one
 	@tool=$$(command -v promtool || ls .cache/bin/promtool 2>/dev/null); \

@@ -34,9 +34,9 @@ type route struct {
 	Receiver string        `yaml:"receiver"`
 	Matchers []string      `yaml:"matchers,omitempty"`
 	GroupBy  []string      `yaml:"group_by,omitempty"`
-	Wait     time.Duration `yaml:"group_wait,omitempty"`
-	Interval time.Duration `yaml:"group_interval,omitempty"`
-	Repeat   time.Duration `yaml:"repeat_interval,omitempty"`
+	Wait     spec.Duration `yaml:"group_wait,omitempty"`
+	Interval spec.Duration `yaml:"group_interval,omitempty"`
+	Repeat   spec.Duration `yaml:"repeat_interval,omitempty"`
 	Active   []string      `yaml:"active_time_intervals,omitempty"`
 	Routes   []route       `yaml:"routes,omitempty"`
 }
@@ -66,7 +66,7 @@ const workingHours = "working-hours"
 // YAML is the configuration.
 func YAML(f *spec.File) ([]byte, error) {
 	n := &f.Notify
-	c := config{Templates: []string{"gnomon.tmpl"}, Route: tree(n), InhibitRules: inhibitions(), Receivers: receivers(n)}
+	c := config{Templates: []string{"gnomon.tmpl"}, Route: tree(f), InhibitRules: inhibitions(), Receivers: receivers(n)}
 	if n.Smarthost != "" {
 		c.Global = map[string]any{"smtp_smarthost": n.Smarthost, "smtp_from": n.From, "smtp_require_tls": !n.SMTPPlain}
 	}
@@ -87,9 +87,11 @@ func YAML(f *spec.File) ([]byte, error) {
 
 // tree routes by class, first those of teams with receivers of their own. A
 // page comes within seconds and again every hour; a ticket once a day.
-func tree(n *spec.Notify) route {
-	root := route{Receiver: "ticket", GroupBy: []string{"model", "model_version", "root_cause"}, Wait: 30 * time.Second, Interval: 5 * time.Minute, Repeat: 24 * time.Hour}
-	root.Routes = append(root.Routes, route{Receiver: "watchdog", Matchers: []string{`alertname="Watchdog"`}, Repeat: 5 * time.Minute})
+// In compressed time everybody is told that much sooner.
+func tree(f *spec.File) route {
+	n := &f.Notify
+	root := route{Receiver: "ticket", GroupBy: []string{"model", "model_version", "root_cause"}, Wait: seconds(30), Interval: seconds(300), Repeat: seconds(86400)}
+	root.Routes = append(root.Routes, route{Receiver: "watchdog", Matchers: []string{`alertname="Watchdog"`}, Repeat: seconds(300)})
 	for _, t := range n.Teams {
 		if len(t.Page) > 0 {
 			root.Routes = append(root.Routes, class("page-"+t.Team, "page", n, `team="`+t.Team+`"`))
@@ -101,13 +103,29 @@ func tree(n *spec.Notify) route {
 	for _, name := range []string{"page", "ticket", "info"} {
 		root.Routes = append(root.Routes, class(name, name, n))
 	}
+	root.compress(f.Compress)
 	return root
+}
+
+func seconds(n int) spec.Duration { return spec.Duration(time.Duration(n) * time.Second) }
+
+// compress divides the waits by the file's compression; at least a tenth of a
+// second, where there is one.
+func (r *route) compress(by float64) {
+	for _, d := range []*spec.Duration{&r.Wait, &r.Interval, &r.Repeat} {
+		if *d > 0 && by > 1 {
+			*d = spec.Duration(max(time.Duration(float64(*d)/by).Round(time.Millisecond), 100*time.Millisecond))
+		}
+	}
+	for i := range r.Routes {
+		r.Routes[i].compress(by)
+	}
 }
 
 func class(receiver, name string, n *spec.Notify, also ...string) route {
 	r := route{Receiver: receiver, Matchers: append([]string{`alert_class="` + name + `"`}, also...)}
 	if name == "page" {
-		r.Wait, r.Repeat = 10*time.Second, time.Hour
+		r.Wait, r.Repeat = seconds(10), seconds(3600)
 		return r
 	}
 	if n.TicketHours != (spec.Hours{}) {

@@ -19,7 +19,7 @@ func plainFleet(b *bench) *fleet {
 		f.profile("r", replica.instance, "age", usual(), 20000)
 		f.profile("r", replica.instance, "class", workclass, 20000)
 		f.loaded("r", replica.instance, since(-3600))
-		f.counts("r", replica.instance, "age", codes(usual()), growing(shifted(), replica.rows))
+		f.counts("r", replica.instance, "age", codes(shifted()), growing(shifted(), replica.rows))
 		f.counts("r", replica.instance, "class", codes(workclass), growing(now, replica.rows))
 	}
 	f.all(65, "r", "age", compare(hourOf(shifted(), 100), usual(), 20000, 1))
@@ -179,7 +179,9 @@ func (b *bench) correlated() *fleet {
 		f.profile("r", "a", x.feature, p, m)
 		f.counts("r", "a", x.feature, codes(p), growing(q, n/60))
 		if x.effect > 1 {
+			// Replicas learn it for themselves: the larger one counts.
 			f.gauge(fmt.Sprintf("gnomon_reference_design_effect_ratio{feature=%q, %s}", x.feature, fmt.Sprintf(reference, "r", "a")), since(x.effect))
+			f.gauge(fmt.Sprintf("gnomon_reference_design_effect_ratio{feature=%q, %s}", x.feature, fmt.Sprintf(reference, "r", "b")), since(x.effect/2))
 		}
 		f.want(65, "gnomon:feature:sigma", "r", x.feature, s.sigma, "")
 		drifted := 0.0
@@ -287,19 +289,44 @@ func (b *bench) hysteresis() *fleet {
 // the share that crosses it.
 func cuts() *fleet {
 	f := newFleet("every cut of KS", "The share 0.02 goes from one bin to the next: the two cumulative shares differ by it at that cut and at no other. A bin of nan and one of missing are left out of both.", 62)
-	all := rulesCuts()
 	f.loaded("r", "a", since(-3600))
+	all := rulesCuts()
 	for k := 1; k < len(all); k++ {
-		p := bins{"91 nan": .05, "92 missing": .05}
-		for _, code := range all {
-			p[code] = .9 / float64(len(all))
-		}
-		q := mix(p, p, 1)
-		q[all[k-1]], q[all[k]] = q[all[k-1]]-.02, q[all[k]]+.02
 		feature := fmt.Sprintf("f%02d", k)
+		p, q := cut(all, k)
 		f.profile("r", "a", feature, p, 20000)
 		f.counts("r", "a", feature, codes(p), growing(q, 100))
 		f.want(61, "gnomon:feature:ks", "r", feature, .02/.9, "cut after "+all[k-1])
+	}
+	return f
+}
+
+// cut is a reference over all bins and what differs from it at one cut alone.
+func cut(all []string, k int) (p, q bins) {
+	p = bins{"91 nan": .05, "92 missing": .05}
+	for _, code := range all {
+		p[code] = .9 / float64(len(all))
+	}
+	q = mix(p, p, 1)
+	q[all[k-1]], q[all[k]] = q[all[k-1]]-.02, q[all[k]]+.02
+	return p, q
+}
+
+// dayCuts is cuts for the window of a day.
+func dayCuts() *fleet {
+	f := newFleet("every cut of KS in a day", "As for the hour, over its first minutes.", 30)
+	f.window = "1d"
+	all := rulesCuts()
+	for k := 1; k < len(all); k++ {
+		feature := fmt.Sprintf("f%02d", k)
+		p, q := cut(all, k)
+		labels := fmt.Sprintf(`model="m", model_version="1", reference="r", feature=%q`, feature)
+		for _, code := range codes(p) {
+			f.gauge(fmt.Sprintf("gnomon:feature_bin:rows1m{%s, bin=%q}", labels, code), since(10*q[code]))
+			f.gauge(fmt.Sprintf("gnomon:reference_bin:ratio{%s, bin=%q}", labels, code), since(p[code]))
+		}
+		f.gauge("gnomon:reference:rows{"+labels+"}", since(20000))
+		f.want(20, "gnomon:feature:ks", "r", feature, .02/.9, "cut after "+all[k-1])
 	}
 	return f
 }
@@ -323,7 +350,9 @@ func (b *bench) day() []*fleet {
 		always := since(1)
 		for _, code := range codes(usual()) {
 			labels := fmt.Sprintf(`model="m", model_version="1", reference="r", feature="age", bin=%q`, code)
-			f.gauge("gnomon:feature_bin:rows1m{"+labels+"}", func(i int) float64 { return rows(code, i) })
+			if rows(code, 0) > 0 { // a bin that nobody has is 0, not absent
+				f.gauge("gnomon:feature_bin:rows1m{"+labels+"}", func(i int) float64 { return rows(code, i) })
+			}
 			f.gauge("gnomon:reference_bin:ratio{"+labels+"}", constant(usual()[code], always))
 		}
 		f.gauge(`gnomon:reference:rows{model="m", model_version="1", reference="r", feature="age"}`, since(20000))
@@ -338,11 +367,14 @@ func (b *bench) day() []*fleet {
 	for code, v := range shifted() {
 		rows[code] = 1440 * 2 * v
 	}
-	s.all(1490, "r", "age", compare(rows, usual(), 20000, 1))
+	for instance, effect := range []float64{4, 2} {
+		s.gauge(fmt.Sprintf("gnomon_reference_design_effect_ratio{feature=\"age\", %s}", fmt.Sprintf(reference, "r", fmt.Sprint(instance))), since(effect))
+	}
+	s.all(1490, "r", "age", compare(rows, usual(), 20000, 4))
 	n := b.t.MinSamples
 	few := make("few rows in a day", fmt.Sprintf("%.4g rows a day.", n*.98), 1500, func(code string, i int) float64 { return n * .98 / 1440 * shifted()[code] })
 	few.want(1490, "gnomon:feature:drifted", "r", "age", 0, "")
-	return []*fleet{h, s, few}
+	return []*fleet{h, s, few, dayCuts()}
 }
 
 // unstale leaves the short gap of a failed scrape without a marker.

@@ -67,6 +67,7 @@ func commands() []command {
 		{"rules check", registerRulesCheck},
 		{"rules explain", registerRulesExplain},
 		{"rules test", registerRulesTest},
+		{"rules postmortem", registerRulesPostmortem},
 		{"card", registerCard},
 		{"report", registerReport},
 		{"version", registerVersion},

@@ -67,6 +67,8 @@ func documents(t *testing.T) (dir string) {
 	write("train.csv", data.Reference)
 	write("last-week.csv", data.Traffic)
 	for name, text := range map[string]string{
+		"slo.yaml":        "slos: [{name: availability, kind: availability, objective: 99.9}]\n",
+		"metrics.txt":     "# TYPE gnomon_requests_total counter\n",
 		"predictions.csv": "y,p,region\n1,.9,north\n0,.2,north\n1,.8,south\n0,.3,south\n",
 		"gnomon.yaml":     "listen: \":0\"\nupstream: http://127.0.0.1:8000\nmodels: [{name: digits, reference: {file: train.csv, label: target}, shadows: [{model: model.onnx}]}]\ninference_log: {directory: log}\n",
 	} {
@@ -94,9 +96,10 @@ func TestDocumentedCommands(t *testing.T) {
 		"make test": "whoever runs this",
 		"gnomon card --model digits --output card.md":                                      "TestCard",
 		"gnomon report --prometheus http://127.0.0.1:9090 --range 7d --output review.html": "TestReport",
+		"gnomon rules test rules":                                                          "make rules, and ruletest's TestDefault",
 	}
 	ran := map[string]bool{}
-	for _, path := range []string{"README.md", "docs/sidecar.md", "docs/api.md"} {
+	for _, path := range []string{"README.md", "docs/sidecar.md", "docs/api.md", "docs/alerting.md"} {
 		for _, line := range documented(t, path) {
 			if ran[line] || elsewhere[line] != "" {
 				continue
