@@ -22,6 +22,7 @@ func (f *trainFlags) register(c *kingpin.CmdClause) {
 	c.Flag("train.mlflow", "URL of an MLflow tracking server, with --train.run.").StringVar(&f.job.MLflow.URL)
 	c.Flag("train.run", "Id of the MLflow run.").StringVar(&f.job.MLflow.Run)
 	c.Flag("train.checkpoints", "Pattern of the job's checkpoints, such as 'out/*.ckpt'.").StringVar(&f.job.Checkpoints)
+	c.Flag("train.log", "File with what the job prints, read for running out of memory.").StringVar(&f.job.Log)
 	c.Flag("train.loss", "Name of the loss among the metrics.").Default("loss").StringVar(&f.job.LossKey)
 	c.Flag("train.pid", "The job's process, for its GPUs and its cost.").IntVar(&f.job.PID)
 	c.Flag("train.prices", "Price file, for what the job costs.").StringVar(&f.prices)

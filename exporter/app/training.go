@@ -17,7 +17,7 @@ func (m *machine) trainings(s Settings, registry *prometheus.Registry) []*traini
 	var jobs []*training.Job
 	for _, c := range s.Config.Training {
 		t := &trainee{m: m, c: c, finder: memory.Finder{System: memory.System{Root: "/"}, Target: memory.Target{PID: c.PID, Port: c.Port, Cgroup: c.Cgroup}}}
-		o := training.Options{Client: &http.Client{}, Now: s.Now, Logger: s.Logger}
+		o := training.Options{Client: &http.Client{}, Now: s.Now, Logger: s.Logger, Line: func(line string) { m.failed(memory.Training, line, false) }}
 		if m.gpus != nil {
 			o.GPU = t.utilization
 		}

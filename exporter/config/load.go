@@ -129,7 +129,7 @@ func (c *Config) resolve(dir string) {
 	abs(&c.Cost.PriceFile)
 	abs(&c.GPU.Library)
 	for i := range c.Training {
-		for _, p := range []*string{&c.Training[i].Metrics, &c.Training[i].TensorBoard, &c.Training[i].Checkpoints} {
+		for _, p := range []*string{&c.Training[i].Metrics, &c.Training[i].TensorBoard, &c.Training[i].Checkpoints, &c.Training[i].Log} {
 			abs(p)
 		}
 	}

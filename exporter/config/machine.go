@@ -70,6 +70,7 @@ type Training struct {
 	TensorBoard string `yaml:"tensorboard"` // folder with event files
 	MLflow      MLflow `yaml:"mlflow"`
 	Checkpoints string `yaml:"checkpoints"` // pattern of checkpoint files or folders, such as out/*.ckpt
+	Log         string `yaml:"log"`         // what the job prints; read for running out of memory
 	Primary     `yaml:",inline"`
 
 	LossKey  string   `yaml:"loss"`      // name of the loss among the metrics
@@ -164,7 +165,7 @@ func (d *Device) check(k *checker) {
 
 func (t *Training) check(k *checker, at string) {
 	k.that(regexp.MustCompile(`^[\w.:/-]{1,100}$`).MatchString(t.Job), at+".job", "name the job in letters, digits and . : / -", "%q is no name", t.Job)
-	k.that(t.Metrics != "" || t.TensorBoard != "" || t.MLflow.URL != "" || t.Checkpoints != "" || t.PID != 0 || t.Cgroup != "" || t.Port != 0, at+".metrics",
+	k.that(t.Metrics != "" || t.TensorBoard != "" || t.MLflow.URL != "" || t.Checkpoints != "" || t.Log != "" || t.PID != 0 || t.Cgroup != "" || t.Port != 0, at+".metrics",
 		"name a metrics file, a tensorboard folder, an mlflow run, checkpoints or a pid", "there is nothing to watch")
 	if t.MLflow.URL != "" {
 		k.url(at+".mlflow.url", t.MLflow.URL, "http://127.0.0.1:5000")

@@ -15,6 +15,8 @@ const (
 	Primary = "primary" // the model server
 	Gnomon  = "gnomon"  // this process
 	Shadow  = "shadow"  // its shadows' processes
+	// Training is told apart where memory runs out only: by its log.
+	Training = "training"
 )
 
 // Settings is what a Watcher is made of.
@@ -74,7 +76,7 @@ func New(s Settings) *Watcher {
 	w.out = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gnomon_out_of_memory_total",
 		Help: "Times that memory ran out, by whom it hit and cause: oom_kill (ended by the kernel), cuda (allocation on a GPU failed), allocation (on the host failed)."}, []string{"process", "cause"})
 	w.gpu = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gnomon_gpu_out_of_memory_total", Help: "Allocations on a GPU that failed, as errors of the model server, of a shadow or of a training job said."}, []string{"process"})
-	for _, name := range []string{Primary, Gnomon, Shadow} {
+	for _, name := range []string{Primary, Gnomon, Shadow, Training} {
 		w.gpu.WithLabelValues(name)
 		for _, cause := range Causes() {
 			w.out.WithLabelValues(name, cause)

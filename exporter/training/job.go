@@ -26,6 +26,8 @@ type Options struct {
 	// Charge is what some seconds of the job have cost; nil without prices.
 	Charge   func(seconds float64) float64
 	Currency string
+	// Line is told every line of the job's log.
+	Line func(string)
 }
 
 // Job is one training job.
@@ -33,6 +35,7 @@ type Job struct {
 	c       config.Training
 	o       Options
 	sources []named
+	log     *jobLog
 
 	mu    sync.Mutex
 	state State
@@ -77,6 +80,9 @@ func Bands() []string { return []string{"below", "within", "above"} }
 func NewJob(c config.Training, o Options) *Job {
 	j := &Job{c: c, o: o, sources: sources(c, o), said: map[string]bool{}}
 	j.state = State{Points: map[string]uint64{}, Failures: map[string]uint64{}, Band: map[string]float64{}}
+	if c.Log != "" && o.Line != nil {
+		j.log = &jobLog{path: c.Log}
+	}
 	for _, s := range j.sources {
 		j.state.Points[s.name], j.state.Failures[s.name] = 0, 0
 	}
@@ -108,6 +114,11 @@ func (j *Job) Tick(ctx context.Context) {
 	for _, s := range j.sources { // a server may take its time: without the lock
 		points, err := s.Read(ctx)
 		results = append(results, result{s.name, points, err})
+	}
+	if j.log != nil {
+		if err := j.log.read(j.o.Line); err != nil {
+			results = append(results, result{name: "log", err: err})
+		}
 	}
 	newest, n, size := checkpoints(j.c.Checkpoints)
 	now := j.o.Now()
@@ -257,15 +268,22 @@ func written(path string) (at time.Time, size int64) {
 
 // curve follows a loss. It has diverged when the median of the last losses has
 // lost more than half of all the progress that had been made (from the median
-// of the first ones to the best median since), or when the last loss is not a
-// number.
+// of the first ones to the best median since) and is above the best by more
+// than noise, or when the last loss is not a number. The noise is taken from
+// how far successive losses are apart: their mean distance is 2/sqrt(pi)
+// standard deviations of normal noise.
 type curve struct {
 	first, best float64
 	recent      []float64
+	apart       float64 // moving mean of the distances
 	n           int
 }
 
-const curvePoints = 10
+const (
+	curvePoints = 10
+	curveNoise  = 4    // standard deviations of a single loss
+	curveWeight = 0.02 // of the newest distance
+)
 
 func (c *curve) begun() bool { return c.n > 0 }
 
@@ -274,6 +292,9 @@ func (c *curve) add(v float64) bool {
 	c.n++
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return true
+	}
+	if n := len(c.recent); n > 0 {
+		c.apart += max(curveWeight, 1/float64(c.n)) * (math.Abs(v-c.recent[n-1]) - c.apart)
 	}
 	if len(c.recent) == curvePoints {
 		c.recent = c.recent[1:]
@@ -289,9 +310,10 @@ func (c *curve) add(v float64) bool {
 		c.first, c.best = median, median
 	}
 	c.best = min(c.best, median)
+	noise := curveNoise * c.apart * math.Sqrt(math.Pi) / 2
 	progress := c.first - c.best
-	if progress <= 0.05*math.Abs(c.first) { // hardly any: then twice the beginning
-		return median > c.first+max(math.Abs(c.first), 1e-9)
+	if progress <= max(0.05*math.Abs(c.first), noise) { // none for certain: then twice the beginning
+		return median > c.first+max(math.Abs(c.first), noise, 1e-9)
 	}
-	return median > c.best+progress/2
+	return median > c.best+max(progress/2, noise)
 }

@@ -176,6 +176,26 @@ func TestTensorScalar(t *testing.T) {
 	}
 }
 
+// TestLog: every line is seen once, and only when it is whole.
+func TestLog(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	l := &jobLog{path: path}
+	var seen []string
+	read := func() {
+		if err := l.read(func(s string) { seen = append(seen, s) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	appendTo(t, path, "step 1\nRuntimeError: CUDA out of")
+	read()
+	appendTo(t, path, " memory\n")
+	read()
+	read()
+	if len(seen) != 2 || seen[1] != "RuntimeError: CUDA out of memory\n" {
+		t.Errorf("%q", seen)
+	}
+}
+
 const mlflowAnswer = `{"run": {"info": {"run_id": "r1", "status": "RUNNING"}, "data": {"metrics": [
  {"key": "loss", "value": 0.5, "timestamp": %d, "step": %d}, {"key": "grad", "value": NaN, "timestamp": 1767225600000, "step": 1}, {"key": "odd", "value": {}}]}}}`
 
@@ -210,39 +230,45 @@ func TestMLflow(t *testing.T) {
 // TestCurve: noise, plateaus and spikes are no divergence; losing half of the
 // progress, starting to grow, and NaN are.
 func TestCurve(t *testing.T) {
-	r := rand.New(rand.NewPCG(5, 6))
-	run := func(f func(i int) float64, n int) (at int) {
+	run := func(seed uint64, f func(i int, noise float64) float64) (at int) {
+		r := rand.New(rand.NewPCG(5, seed))
 		c := curve{}
-		for i := range n {
-			if c.add(f(i)) {
+		for i := range 1000 {
+			if c.add(f(i, r.NormFloat64())) {
 				return i
 			}
 		}
 		return -1
 	}
-	for name, f := range map[string]func(int) float64{
-		"decay with noise": func(i int) float64 { return 2*math.Exp(-float64(i)/200) + .1 + .05*r.NormFloat64() },
-		"plateau":          func(int) float64 { return 1 + .05*r.NormFloat64() },
-		"log-likelihood":   func(i int) float64 { return -float64(i)/100 + .1*r.NormFloat64() },
-		"spikes": func(i int) float64 {
+	for _, c := range []struct {
+		name     string
+		f        func(i int, noise float64) float64
+		diverges bool
+	}{
+		{"decay with noise", func(i int, e float64) float64 { return 2*math.Exp(-float64(i)/200) + .1 + .05*e }, false},
+		{"plateau", func(_ int, e float64) float64 { return 1 + .05*e }, false},
+		{"noisy plateau", func(_ int, e float64) float64 { return 1 + .3*e }, false},
+		{"log-likelihood", func(i int, e float64) float64 { return -float64(i)/100 + .1*e }, false},
+		{"spikes", func(i int, e float64) float64 {
 			if i%50 == 20 {
 				return 40
 			}
-			return 2 / (1 + float64(i)/50)
-		},
+			return 2/(1+float64(i)/50) + .01*e
+		}, false},
+		{"turns after 500", func(i int, e float64) float64 { return math.Abs(500-float64(i))/500 + .1 + .02*e }, true},
+		{"grows at once", func(i int, e float64) float64 { return .7*math.Exp(float64(i)/50) + .02*e }, true},
+		{"NaN at 700", func(i int, e float64) float64 {
+			if i == 700 {
+				return math.NaN()
+			}
+			return 1 + .02*e
+		}, true},
+		{"negative, returns", func(i int, e float64) float64 { return -5 + 4*math.Abs(math.Cos(float64(i)/300)) + .05*e }, true},
 	} {
-		if at := run(f, 1000); at >= 0 {
-			t.Errorf("%s diverged at %d", name, at)
-		}
-	}
-	for name, f := range map[string]func(int) float64{
-		"turns after 500":   func(i int) float64 { return math.Abs(500-float64(i))/500 + .1 },
-		"grows at once":     func(i int) float64 { return .7 * math.Exp(float64(i)/50) },
-		"NaN at 700":        func(i int) float64 { return map[bool]float64{true: math.NaN(), false: 1}[i == 700] },
-		"negative, returns": func(i int) float64 { return -5 + 4*math.Abs(math.Cos(float64(i)/300)) },
-	} {
-		if at := run(f, 1000); at < 0 {
-			t.Errorf("%s did not diverge", name)
+		for seed := range uint64(20) {
+			if at := run(seed, c.f); (at >= 0) != c.diverges {
+				t.Errorf("%s, seed %d: diverged at %d", c.name, seed, at)
+			}
 		}
 	}
 }
