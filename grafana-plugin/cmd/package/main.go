@@ -4,6 +4,7 @@
 package main
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -30,8 +31,12 @@ func run(args []string, stdout io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	info, err := buildInfo(*dist)
+	if err != nil {
+		return err
+	}
 	for _, p := range strings.FieldsFunc(*platforms, func(r rune) bool { return r == ',' || r == ' ' }) {
-		if err := build(p, *dist); err != nil {
+		if err := build(p, *dist, info); err != nil {
 			return err
 		}
 		fmt.Fprintln(stdout, "built", p)
@@ -54,15 +59,30 @@ func run(args []string, stdout io.Writer) error {
 	if len(faults) > 0 {
 		return fmt.Errorf("%s is not ready to install:\n  %s", name, strings.Join(faults, "\n  "))
 	}
-	info, err := os.Stat(name)
+	size, err := os.Stat(name)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "%s  %.1f MB, checked; md5, sha1 and sha256 beside it. To sign it: npx @grafana/sign-plugin\n", name, float64(info.Size())/1e6)
+	fmt.Fprintf(stdout, "%s  %.1f MB, checked; md5, sha1 and sha256 beside it. To sign it: npx @grafana/sign-plugin\n", name, float64(size.Size())/1e6)
 	return nil
 }
 
-func build(platform, dist string) error {
+// buildInfo is what the SDK tells upstreams, in its user agent, and Grafana. It
+// has no time: the same sources give the same binary.
+func buildInfo(dist string) (string, error) {
+	raw, err := os.ReadFile(filepath.Join(dist, "plugin.json"))
+	if err != nil {
+		return "", fmt.Errorf("%w; build the front end first: make plugin", err)
+	}
+	var p pack.Plugin
+	if err := json.Unmarshal(raw, &p); err != nil {
+		return "", fmt.Errorf("plugin.json: %w", err)
+	}
+	out, err := json.Marshal(map[string]string{"pluginID": p.ID, "version": p.Info.Version})
+	return string(out), err
+}
+
+func build(platform, dist, info string) error {
 	goos, goarch, ok := strings.Cut(platform, "/")
 	if !ok {
 		return fmt.Errorf("platform %q is not OS/ARCHITECTURE", platform)
@@ -71,7 +91,7 @@ func build(platform, dist string) error {
 	if goos == "windows" {
 		name += ".exe"
 	}
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", name, "./pkg")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w -X 'github.com/grafana/grafana-plugin-sdk-go/build/buildinfo.buildInfoJSON="+info+"'", "-o", name, "./pkg")
 	cmd.Env = append(os.Environ(), "GOOS="+goos, "GOARCH="+goarch, "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build for %s: %w: %s", platform, err, out)

@@ -76,10 +76,10 @@ async function editors(job) {
   out.query = await saved('query');
   out.explained = await page.getByText('reference and current side by side').count();
   await pick('Query', 'Drift');
-  await page.getByText('Code', { exact: true }).click();
+  await page.getByRole('radio', { name: 'Code' }).check({ force: true });
   out.code = await saved('query');
   out.ran = await saved('ran');
-  await page.locator('[data-testid=config-editor]').getByText('DNS SRV').click();
+  await page.getByRole('radio', { name: 'DNS SRV' }).check({ force: true });
   await page.getByLabel('SRV record').fill('_http._tcp.gnomon.example');
   await page.getByLabel('gnomonBearerToken').fill('s3cret');
   out.options = await saved('options');

@@ -61,7 +61,8 @@ func (b *Bins) Numeric() bool {
 // deciles joins the pieces of every decile, so that PSI and KL are those of ten
 // bins and comparable with everybody's.
 func (b *Bins) deciles() (reference, current []float64) {
-	last := ""
+	both, last := make([]float64, 2*len(b.Labels)), ""
+	reference, current = both[:0:len(b.Labels)], both[len(b.Labels):len(b.Labels)]
 	for i, l := range b.Labels {
 		c := code(l)
 		if interval(c) {
