@@ -102,9 +102,9 @@ servers: ## the taps on real servers: Triton, MLServer, Kafka, Envoy, nginx; pan
 	@set -o pipefail; GNOMON_SERVERS=1 $(GO) test -count=1 -timeout 20m -v -run 'Test(Triton|MLServer|Kafka|EnvoyMirror|NginxMirror)$$' ./exporter/tap/real | grep -vE '^=== (RUN|PAUSE|CONT)'
 	@set -o pipefail; $(GO) test -count=1 -v -run PandasAndDuckDB ./exporter/inferencelog | grep -vE '^=== RUN'
 
-real: ## optional: the taps on KServe and its logger, MLflow, Seldon Core v1, TorchServe; SKIP what is not here
+real: ## optional: the taps on KServe, MLflow, Seldon Core v1, TorchServe; SKIP what is not here
 	@exporter/tap/real/install.sh optional
-	@set -o pipefail; GNOMON_SERVERS=1 $(GO) test -count=1 -timeout 30m -v -run 'Test(KServe|KServeAgent|MLflow|Seldon|TorchServe)$$' ./exporter/tap/real | grep -vE '^=== (RUN|PAUSE|CONT)'
+	@set -o pipefail; GNOMON_SERVERS=1 $(GO) test -count=1 -timeout 30m -v -run 'Test(KServe|MLflow|Seldon|TorchServe)$$' ./exporter/tap/real | grep -vE '^=== (RUN|PAUSE|CONT)'
 
 test-mlflow: ## watch a run of a real MLflow server (.cache/real/mlflow; SKIP without)
 	@if [ ! -x .cache/real/mlflow/bin/mlflow ]; then echo "SKIP test-mlflow: no .cache/real/mlflow (python3.11 -m venv .cache/real/mlflow && .cache/real/mlflow/bin/pip install mlflow==3.17.2)"; \

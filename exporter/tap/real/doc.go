@@ -5,6 +5,6 @@
 //
 // make servers installs what every run of continuous integration uses (Triton,
 // MLServer, Kafka, Envoy; install.sh puts it under .cache/real) and runs the
-// tests; make real does so for KServe with its logger, MLflow, Seldon Core v1 and
+// tests; make real does so for KServe, MLflow, Seldon Core v1 and
 // TorchServe. TensorFlow Serving cannot be had as a package.
 package real
