@@ -68,6 +68,7 @@ func commands() []command {
 		{"rules explain", registerRulesExplain},
 		{"rules test", registerRulesTest},
 		{"rules postmortem", registerRulesPostmortem},
+		{"gate", registerGate},
 		{"card", registerCard},
 		{"report", registerReport},
 		{"version", registerVersion},

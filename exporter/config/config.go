@@ -110,8 +110,11 @@ type Model struct {
 	Identity  Identity  `yaml:"identity"`
 	Explain   Explain   `yaml:"explain"`
 	Card      Card      `yaml:"card"`
-	Slices    []Slice   `yaml:"slices"` // parts of the traffic that performance is also taken of
-	Body      *Body     `yaml:"body"`   // of a protocol of its own
+
+	Experiments []Experiment `yaml:"experiments"`
+
+	Slices []Slice `yaml:"slices"` // parts of the traffic that performance is also taken of
+	Body   *Body   `yaml:"body"`   // of a protocol of its own
 }
 
 // Reference is the sample of what the model should see.
@@ -188,6 +191,9 @@ func Default() Config {
 // modelDefaults fills what a listed model leaves out.
 func modelDefaults(m *Model) {
 	m.Output.defaults()
+	for i := range m.Experiments {
+		experimentDefaults(&m.Experiments[i])
+	}
 	if m.Explain.Interval == 0 {
 		m.Explain.Interval = Duration(time.Second)
 	}

@@ -100,7 +100,8 @@ func (m *Model) predictions(list []*record.Observation) (out []*labels.Predictio
 			continue
 		}
 		p := &labels.Prediction{ID: o.ID, Model: m.spec.Config.Name, Version: o.Version, Time: o.Time, Value: o.Primary.Value, Confidence: o.Primary.Confidence,
-			Slices: m.slices(o)}
+			Slices: m.slices(o), Others: m.others(o)}
+		m.expose(o, p.Slices)
 		if o.Primary.Class >= 0 {
 			p.Class = m.spec.ClassName(o.Primary.Class)
 		}

@@ -266,6 +266,11 @@ func (s *Set) Evaluate(now time.Time, requests func(model string) result.Request
 		if r.Performance != nil {
 			r.Performance.Store = &store
 		}
+		r.Experiments = m.experiments(func(version string) *Model {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.models[key{m.spec.Config.Name, version}]
+		})
 		s.mu.Lock()
 		if was := s.served[r.Name]; was != nil {
 			r.Changes += was.changes

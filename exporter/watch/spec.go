@@ -47,6 +47,7 @@ type Spec struct {
 	fault    atomic.Pointer[string] // why there is no reference
 
 	explaining explaining
+	exposures  exposures
 
 	mu        sync.Mutex
 	extractor *feature.Extractor

@@ -12,7 +12,7 @@ import (
 )
 
 // format is the version of the bytes in a store.
-const format = 1
+const format = 2
 
 // errFormat: bytes that this package did not write.
 var errFormat = errors.New("label store holds bytes of another format")
@@ -66,7 +66,7 @@ func appendPrediction(b []byte, p *Prediction) []byte {
 	for _, s := range p.Scores {
 		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(s))
 	}
-	b = appendStrings(b, p.Slices)
+	b = appendStrings(appendStrings(b, p.Slices), p.Others)
 	b = appendLabel(b, p.label)
 	b = binary.AppendUvarint(b, p.seq)
 	if p.logged {
@@ -203,7 +203,7 @@ func (r *reader) prediction() *Prediction {
 		p.Scores = append(p.Scores, math.Float32frombits(binary.LittleEndian.Uint32(r.b)))
 		r.b = r.b[4:]
 	}
-	p.Slices, p.label, p.seq = r.strings(), r.label(), r.uint()
+	p.Slices, p.Others, p.label, p.seq = r.strings(), r.strings(), r.label(), r.uint()
 	p.logged = r.byte() == 1
 	return p
 }

@@ -28,13 +28,7 @@ type view struct {
 
 // Evaluate sums up what was labelled.
 func (m *Monitor) Evaluate() *result.Performance {
-	m.mu.Lock()
-	m.mature()
-	v := &view{s: &m.s, st: m.st.clone(), recent: slices.Clone(m.recent), ref: m.ref, now: m.s.Now()}
-	m.mu.Unlock()
-	v.options = performance.Options{Positive: m.s.Positive, Classes: v.names()}
-	v.mature = v.st.Cohorts.Maturity(v.now, m.s.Complete)
-	v.age, v.settled = settled(v.mature, m.s.MinAge)
+	v := m.view()
 	p := v.totals()
 	v.delays(p)
 	v.coverage(p)
@@ -43,6 +37,25 @@ func (m *Monitor) Evaluate() *result.Performance {
 	p.Annotators = annotators(v.st.Items)
 	p.Estimate = v.estimate()
 	return p
+}
+
+// view copies the state for conclusions.
+func (m *Monitor) view() *view {
+	m.mu.Lock()
+	m.mature()
+	v := &view{s: &m.s, st: m.st.clone(), recent: slices.Clone(m.recent), ref: m.ref, now: m.s.Now()}
+	m.mu.Unlock()
+	v.options = performance.Options{Positive: m.s.Positive, Classes: v.names()}
+	v.mature = v.st.Cohorts.Maturity(v.now, m.s.Complete)
+	v.age, v.settled = settled(v.mature, m.s.MinAge)
+	return v
+}
+
+// Judged is a copy of the outcomes that count, in the order of their
+// predictions.
+func (m *Monitor) Judged() []*performance.Outcome {
+	list, _ := m.view().judged()
+	return list
 }
 
 // names are the classes by index of the scores.

@@ -46,6 +46,7 @@ type Prediction struct {
 	Confidence float64  // NaN where unknown
 	Scores     []float32
 	Slices     []string // names of the slices that it is in
+	Others     []string // what each shadow answers, in configured order: a class, a value, "" unknown
 
 	// What was joined so far.
 	label  *record.Label

@@ -21,6 +21,7 @@ type Outcome struct {
 	Confidence float64 // NaN where unknown
 	Scores     []float32
 	Slices     []string
+	Others     []string  // what each shadow answered, in configured order
 	At         time.Time // of the prediction
 	Known      time.Time // of the label
 
