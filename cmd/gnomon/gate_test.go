@@ -6,7 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -72,7 +76,43 @@ func TestGate(t *testing.T) {
 			t.Errorf("%s: not %s: %+v", name, want, s.model(t, demo.ModelName).Experiments)
 		}
 	}
+	if wrong := fetch(t, s.pages+"/api/v1/models/"+demo.ModelName+"/worst?reason=wrong"); !strings.Contains(wrong, "with confidence") {
+		t.Errorf("no wrong prediction is kept: %s", wrong)
+	}
+	t.Run("templates", func(t *testing.T) { templates(t, s) })
 	if _, code := gate("nobody"); code != exitFailed {
 		t.Errorf("an experiment that is not there: exit %d", code)
+	}
+}
+
+// templates runs the queries of the deployment tools' templates on a real
+// Prometheus.
+func templates(t *testing.T, s *sidecar) {
+	dir, address := t.TempDir(), free(t)
+	config := filepath.Join(dir, "prometheus.yml")
+	put(t, config, []byte(fmt.Sprintf("global: {scrape_interval: 1s}\nscrape_configs: [{job_name: gnomon, static_configs: [{targets: [%q]}]}]\n", strings.TrimPrefix(s.pages, "http://"))))
+	launch(t, exec.Command(tool(t, "prometheus"), "--config.file", config, "--storage.tsdb.path", filepath.Join(dir, "tsdb"), "--web.listen-address", address, "--log.level", "error"), "http://"+address+"/-/ready")
+	ask := func(query string) string {
+		return fetch(t, "http://"+address+"/api/v1/query?query="+url.QueryEscape(query))
+	}
+	for file, want := range map[string]map[string]string{"analysis-template.yaml": {"quantised": "1 0", "retrained": "0 1"}, "metric-template.yaml": {"quantised": "0", "retrained": "1"}} {
+		text, err := os.ReadFile(filepath.Join("..", "..", "examples", "rollouts", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		queries := regexp.MustCompile(`(?:min|max)\(gnomon_.*\)`).FindAllString(string(text), -1)
+		for experiment, values := range want {
+			s.until(t, file+" "+experiment, func() bool {
+				var got []string
+				for _, q := range queries {
+					q = regexp.MustCompile(`\{\{ ?(args|variables)\.model ?\}\}`).ReplaceAllString(q, demo.ModelName)
+					q = regexp.MustCompile(`\{\{ ?(args|variables)\.experiment ?\}\}`).ReplaceAllString(q, experiment)
+					if m := regexp.MustCompile(`"value":\[[\d.]+,"(\d)"\]`).FindStringSubmatch(ask(q)); m != nil {
+						got = append(got, m[1])
+					}
+				}
+				return strings.Join(got, " ") == values
+			})
+		}
 	}
 }

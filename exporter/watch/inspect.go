@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gnomon-dev/gnomon/exporter/feature"
+	"github.com/gnomon-dev/gnomon/exporter/monitor/labels"
 	"github.com/gnomon-dev/gnomon/exporter/monitor/suspect"
 	"github.com/gnomon-dev/gnomon/exporter/monitor/worst"
 	"github.com/gnomon-dev/gnomon/exporter/record"
@@ -116,6 +117,15 @@ func (m *Model) disagreed(o *record.Observation) {
 	}
 }
 
+// wrong keeps a prediction that its label contradicts, the surer the worse.
+func (m *Model) wrong(p *labels.Prediction, actual string) {
+	if math.IsNaN(p.Confidence) || !m.worst.Wants(worst.Wrong, p.Confidence) {
+		return
+	}
+	m.worst.Offer(worst.Record{ID: p.ID, Time: p.Time, Reason: worst.Wrong, Score: p.Confidence, Predicted: p.Class, Actual: actual, Confidence: p.Confidence,
+		Words: fmt.Sprintf("said %s with confidence %.3f, it was %s", p.Class, p.Confidence, actual)})
+}
+
 func (m *Model) answer(p *compare.Prediction) string {
 	switch {
 	case p == nil:
@@ -133,6 +143,9 @@ func (m *Model) keep(o *record.Observation, reason worst.Reason, score float64, 
 	}
 	if o.Label != nil {
 		r.Actual = o.Label.Class
+		if m.s.Text != nil {
+			r.Actual = m.s.Text(r.Actual)
+		}
 	}
 	m.worst.Offer(r)
 }

@@ -83,9 +83,9 @@ func (s *Spec) classNamed(class string) string {
 }
 
 // monitor's settings of one model and version.
-func (s *Settings) monitor(spec *Spec, version string) labels.Settings {
+func (s *Settings) monitor(spec *Spec, version string, wrong func(*labels.Prediction, string)) labels.Settings {
 	c := labels.Settings{Model: spec.Config.Name, Version: version, Classes: spec.Config.Output.Classes, Class: spec.ClassName, Positive: spec.Config.Output.Positive,
-		TTL: time.Duration(s.Labels.TTL), Window: s.Labels.Window, Keep: max(s.Labels.Keep, s.Labels.Window), Complete: s.Labels.Complete, MinAge: time.Duration(s.Labels.MinAge), Slices: s.Labels.MaxSlices, Now: s.Now}
+		TTL: time.Duration(s.Labels.TTL), Window: s.Labels.Window, Keep: max(s.Labels.Keep, s.Labels.Window), Complete: s.Labels.Complete, MinAge: time.Duration(s.Labels.MinAge), Slices: s.Labels.MaxSlices, Now: s.Now, Wrong: wrong}
 	for _, w := range s.Labels.Windows {
 		c.Windows = append(c.Windows, time.Duration(w))
 	}

@@ -77,7 +77,7 @@ func newModel(spec *Spec, version string, s Settings) *Model {
 	m.worst = newKeeper(s.Now)
 	spec.addKeeper(m.worst)
 	m.judge = verdictwords.New(verdictwords.Settings{StaleAfter: time.Duration(s.Evaluation.StaleAfter), ErrorRatio: .05, MinErrors: 20})
-	m.labels = labels.New(s.monitor(spec, version))
+	m.labels = labels.New(s.monitor(spec, version, m.wrong))
 	m.schema = schema.New(schema.Settings{Now: s.Now, Fault: s.Fault}, predictionFeature, confidenceFeature)
 	m.peers = make([]peerFloor, len(spec.Replay.Shadows))
 	for range spec.Replay.Shadows {

@@ -46,6 +46,9 @@ type Settings struct {
 	MinAge   time.Duration   // predictions younger than this never count
 	Slices   int             // slices that metrics are made of
 	Now      func() time.Time
+	// Wrong, where given, is told of each prediction that its first label
+	// contradicts. It must return at once.
+	Wrong func(p *Prediction, actual string)
 }
 
 // Reference is what labelled predictions are held against.
@@ -244,6 +247,9 @@ func (m *Monitor) positive() int {
 }
 
 func (m *Monitor) match(p *Prediction, l *record.Label, at, now time.Time) {
+	if m.s.Wrong != nil && p.Class != "" && l.Class != "" && l.Class != p.Class {
+		m.s.Wrong(p, l.Class)
+	}
 	o := performance.Outcome{Seq: p.seq, Predicted: p.Class, Classes: p.Classes, Multi: p.Classes != nil, Value: p.Value, Confidence: p.Confidence, Scores: p.Scores, Slices: p.Slices, Others: p.Others, At: p.Time, Known: at}
 	o.Label(l)
 	m.st.Next = max(m.st.Next, p.seq+1)
