@@ -188,13 +188,16 @@ func BenchmarkOnce(b *testing.B) {
 	command := []string{"date", "+%s%N"}
 	script := []string{"sh", "-c", strings.Join(command, " ") + " > " + stamp}
 	for b.Loop() {
-		var late []time.Duration
+		var late, alones []time.Duration
 		for range 200 {
 			alone := began(script...)
 			wrapped := began(append([]string{exe, "run", "--once", "--once.state", filepath.Join(dir, "state"), "--"}, script...)...)
 			late = append(late, wrapped-alone)
+			alones = append(alones, alone)
 		}
 		slices.Sort(late)
+		slices.Sort(alones)
+		b.ReportMetric((alones[197]-alones[100]).Seconds()*1e3, "p99-ms-jitter-alone")
 		b.ReportMetric(late[100].Seconds()*1e3, "p50-ms-later")
 		b.ReportMetric(late[197].Seconds()*1e3, "p99-ms-later")
 	}

@@ -10,12 +10,15 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/gpu/kubelet"
 )
 
+// gpuRetry is how often a machine without a driver is looked at again.
+const gpuRetry = 5 * time.Minute
+
 // newGPUs makes the supervisor of the GPU collector.
 func newGPUs(s Settings, role func(pid int) string) (*gpu.Supervisor, error) {
 	c := s.Config.GPU
 	hostname, _ := os.Hostname() // "" where it has none
 	settings := gpu.Settings{Command: s.GPUWorker, Options: gpu.Options{Library: c.Library, Links: c.Links, Timeout: time.Duration(c.Timeout).Seconds()},
-		Interval: time.Duration(c.Interval), Timeout: time.Duration(c.Timeout), Role: role, Compatibility: c.Compatibility, Hostname: hostname, Logger: s.Logger, Now: s.Now}
+		Interval: time.Duration(c.Interval), Timeout: time.Duration(c.Timeout), Retry: gpuRetry, Role: role, Compatibility: c.Compatibility, Hostname: hostname, Logger: s.Logger, Now: s.Now}
 	if c.Library == "" {
 		settings.Present = func() bool { return gpuPresent("/") }
 	}

@@ -25,6 +25,9 @@ type Settings struct {
 	Options  Options
 	Interval time.Duration
 	Timeout  time.Duration // of one collection
+	// Retry is after how long a machine without a driver is looked at again:
+	// drivers may be loaded after gnomon has started.
+	Retry time.Duration
 	// Present is a cheap look whether there could be a GPU; without one no
 	// worker is started.
 	Present func() bool
@@ -44,7 +47,8 @@ type Pod struct{ Namespace, Name, Container string }
 // Supervisor runs the worker and keeps what it reports. It is a
 // prometheus.Collector. Run is called once.
 type Supervisor struct {
-	s Settings
+	s    Settings
+	said string // why there is no GPU; of Run alone
 	state
 }
 
@@ -60,40 +64,44 @@ const (
 	lastPause  = time.Minute
 )
 
-// Run collects until ctx ends. Without a GPU it says so once and waits.
+// Run collects until ctx ends. Without a GPU it says so once, and looks again
+// now and then.
 func (v *Supervisor) Run(ctx context.Context) error {
-	if v.s.Present != nil && !v.s.Present() {
-		v.down("no GPU on this machine")
-		<-ctx.Done()
-		return nil
-	}
-	for pause := firstPause; ctx.Err() == nil; pause = min(2*pause, lastPause) {
+	for pause := firstPause; ctx.Err() == nil; {
 		began := time.Now()
-		reason, err := v.session(ctx)
+		var reason string
+		err := fmt.Errorf("%w: no device of one", ErrNoDriver)
+		if v.s.Present == nil || v.s.Present() {
+			reason, err = v.session(ctx)
+		}
+		wait := pause
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case errors.Is(err, ErrNoDriver):
 			v.down(err.Error())
-			<-ctx.Done()
-			return nil
-		}
-		v.restarted(reason)
-		v.s.Logger.Warn("GPU collector ended; starting it again", "reason", reason, "error", err, "after", pause)
-		if time.Since(began) > time.Minute {
-			pause = firstPause
+			wait, pause = v.s.Retry, firstPause
+		default:
+			v.restarted(reason)
+			v.s.Logger.Warn("GPU collector ended; starting it again", "reason", reason, "error", err, "after", pause)
+			pause = min(2*pause, lastPause)
+			if time.Since(began) > time.Minute {
+				pause = firstPause
+			}
 		}
 		select {
 		case <-ctx.Done():
-			return nil
-		case <-time.After(pause):
+		case <-time.After(wait):
 		}
 	}
 	return nil
 }
 
 func (v *Supervisor) down(why string) {
-	v.s.Logger.Info("no GPU metrics", "reason", why)
+	if v.said != why {
+		v.said = why
+		v.s.Logger.Info("no GPU metrics", "reason", why)
+	}
 }
 
 // session is one worker's life.

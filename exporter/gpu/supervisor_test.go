@@ -87,7 +87,7 @@ func start(t testing.TB, lib, mode string, change func(*gpu.Settings)) *driver {
 	d.set(t, mode)
 	t.Setenv(workerEnv, "1")
 	t.Setenv("FAKE_NVML", d.mode)
-	s := gpu.Settings{Command: []string{os.Args[0]}, Options: gpu.Options{Library: lib, Timeout: 20}, Interval: 100 * time.Millisecond, Timeout: 20 * time.Second,
+	s := gpu.Settings{Command: []string{os.Args[0]}, Options: gpu.Options{Library: lib, Timeout: 20}, Interval: 100 * time.Millisecond, Timeout: 20 * time.Second, Retry: 100 * time.Millisecond,
 		Role:   func(pid int) string { return map[int]string{4242: gpu.Primary}[pid] },
 		Logger: slog.New(slog.NewTextHandler(d.logs, nil)), Now: time.Now, Hostname: "node-1"}
 	if change != nil {
@@ -298,6 +298,12 @@ func TestNoDriver(t *testing.T) {
 	}
 	t.Run("no library", none("/nowhere/libnvidia-ml.so.1", "ok", nil))
 	t.Run("no driver", none(library(t), "none", nil))
+	t.Run("loaded later", func(t *testing.T) {
+		d := start(t, library(t), "none", nil)
+		d.until(t, "the line", func() bool { return strings.Contains(d.logs.String(), "no GPU metrics") })
+		d.set(t, "ok")
+		d.until(t, "up", d.is(t, "gnomon_gpu_up", 1))
+	})
 	t.Run("no device", none("", "ok", func(s *gpu.Settings) { s.Present = func() bool { return false }; s.Command = []string{"/nowhere"} }))
 }
 

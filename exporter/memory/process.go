@@ -40,7 +40,13 @@ type Finder struct {
 
 	owner   int
 	started uint64
+	failed  int       // searches in a row that found no owner
+	again   time.Time // before which none is looked for
 }
+
+// mostPause bounds the pause between searches for an owner that cannot be seen:
+// a search looks at every open file of the machine.
+const mostPause = time.Minute
 
 // Processes is the target's process ids, sorted; empty where it does not run
 // or cannot be seen.
@@ -65,13 +71,20 @@ func (f *Finder) ofPort() int {
 			return f.owner
 		}
 	}
-	f.owner = f.System.owner(f.Target.Port)
-	p, err := f.System.Process(f.owner)
-	if err != nil {
-		f.owner = 0
+	f.owner = 0
+	now := time.Now()
+	if now.Before(f.again) {
+		return 0
 	}
-	f.started = p.Started
-	return f.owner
+	pid := f.System.owner(f.Target.Port)
+	p, err := f.System.Process(pid)
+	if err != nil {
+		f.failed++
+		f.again = now.Add(min(mostPause, time.Second<<min(f.failed, 6)))
+		return 0
+	}
+	f.owner, f.started, f.failed = pid, p.Started, 0
+	return pid
 }
 
 // Process is what /proc says of a process.
