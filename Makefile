@@ -124,6 +124,10 @@ lint: ## formatting and vet
 crash: ## kill a process that labels with SIGKILL, fifty times
 	$(GO) test -run TestKilled -crashes 50 -v ./exporter/monitor/labels
 
+.PHONY: test-gpu
+test-gpu: deps ## the engine's conformance suite on CUDA, TensorRT and WebGPU of a real GPU (GNOMON_ONNXRUNTIME_LIBRARY names a library that has them); SKIP what is missing
+	GNOMON_TEST_GPU=1 $(GO) test -count=1 -v -run 'TestConformance|TestNodesOnTheCPU' ./shadow/onnx | grep -E '^(---|    ---|FAIL|PASS|ok)|SKIP'
+
 bench: deps ## run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./driftlib/... ./shadow/... ./exporter/...
 

@@ -100,7 +100,7 @@ func TestDocumentedCommands(t *testing.T) {
 		"gnomon rules test rules":                                                          "make rules, and ruletest's TestDefault",
 	}
 	ran := map[string]bool{}
-	for _, path := range []string{"README.md", "docs/sidecar.md", "docs/api.md", "docs/alerting.md"} {
+	for _, path := range []string{"README.md", "docs/sidecar.md", "docs/api.md", "docs/alerting.md", "docs/shadow.md"} {
 		for _, line := range documented(t, path) {
 			if ran[line] || elsewhere[line] != "" {
 				continue
