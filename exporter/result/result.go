@@ -215,6 +215,13 @@ type Shadow struct {
 	NoiseFloor    *float64 `json:"noise_floor_ratio,omitempty"`
 	JSMean        *float64 `json:"js_distance_mean,omitempty"`
 	Similarity    *float64 `json:"similarity_mean,omitempty"` // of the kinds that have one: cosine, Jaccard, F1 of boxes, share of equal tokens
+	// On the same records, once they are labelled: its accuracy less the
+	// primary's, with a 95 % interval that may be looked at at any time.
+	Labelled            uint64   `json:"labelled"`
+	AccuracyDelta       *float64 `json:"accuracy_delta,omitempty"`
+	AccuracyDeltaLower  *float64 `json:"accuracy_delta_lower,omitempty"`
+	AccuracyDeltaUpper  *float64 `json:"accuracy_delta_upper,omitempty"`
+	AccuracyDeltaPValue *float64 `json:"accuracy_delta_pvalue,omitempty"`
 	// Two runs of the shadow itself, against each other.
 	SelfComparisons   uint64   `json:"self_comparisons"`
 	SelfDisagreements uint64   `json:"self_disagreements"`

@@ -138,12 +138,13 @@ func (m *Model) shadow(s *replay.Shadow, r *restarts, a agreement.Result) result
 	return out
 }
 
-// self fills in what two runs of the shadow itself showed.
+// self fills in what labels and two runs of the shadow itself showed.
 func (m *Model) self(s *result.Shadow) {
 	for i := range m.spec.Noise {
 		if m.spec.Replay.Shadows[i].Name != s.Name {
 			continue
 		}
+		m.delta(s, i)
 		if c := m.spec.Noise[i].Get(); c.Comparisons > 0 {
 			s.SelfComparisons, s.SelfDisagreements, s.SelfMaxAbs = uint64(c.Comparisons), uint64(c.Disagreements), &c.MaxAbs
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/monitor/agreement"
 	"github.com/gnomon-dev/gnomon/exporter/monitor/features"
 	"github.com/gnomon-dev/gnomon/exporter/monitor/labels"
+	"github.com/gnomon-dev/gnomon/exporter/monitor/paired"
 	"github.com/gnomon-dev/gnomon/exporter/monitor/schema"
 	"github.com/gnomon-dev/gnomon/exporter/monitor/suspect"
 	"github.com/gnomon-dev/gnomon/exporter/monitor/worst"
@@ -35,6 +36,7 @@ type Model struct {
 	order      []int             // of each profile feature: its place in a row; -1: not there
 	agreements []*agreement.Monitor
 	peers      []peerFloor // of tick alone
+	paired     *paired.Monitor
 	labels     *labels.Monitor
 	learned    [][]feature.Value // rows of the provisional reference in the making
 	lastRecord time.Time
@@ -80,6 +82,7 @@ func newModel(spec *Spec, version string, s Settings) *Model {
 	m.labels = labels.New(s.monitor(spec, version, m.wrong))
 	m.schema = schema.New(schema.Settings{Now: s.Now, Fault: s.Fault}, predictionFeature, confidenceFeature)
 	m.peers = make([]peerFloor, len(spec.Replay.Shadows))
+	m.paired = paired.New(paired.Settings{Shadows: len(spec.Replay.Shadows), Pending: min(s.Labels.MaxPending, mostPaired)})
 	for range spec.Replay.Shadows {
 		m.agreements = append(m.agreements, agreement.New(agreement.Settings{Window: s.Evaluation.Window, Floor: defaultFloor, Detector: m.disagreement(defaultFloor)}))
 	}
@@ -117,6 +120,7 @@ func (m *Model) observe(list []*record.Observation) {
 		for i := range o.Shadows {
 			m.agreements[i].Observe(&o.Shadows[i])
 		}
+		m.pair(o)
 	}
 	if len(fit) > 0 {
 		m.inspect(fit, rows)

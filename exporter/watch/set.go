@@ -227,7 +227,10 @@ func (s *Set) serve(k key) {
 
 // Accept joins labels to the predictions that they belong to, of whatever
 // model, unless they name one. Of each that was not taken it returns why.
-func (s *Set) Accept(list []record.Label) []error { return s.joiner.Label(list) }
+func (s *Set) Accept(list []record.Label) []error {
+	s.judge(list)
+	return s.joiner.Label(list)
+}
 
 // Tick tells every detector that a unit of time has passed.
 func (s *Set) Tick() {
