@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -35,4 +37,26 @@ func TestServerOfOnesOwn(t *testing.T) {
 	if m.Features[0].Name != "age" || m.Features[1].Name != "plan" || m.Prediction == nil || m.Prediction.Bins[0].Label != "1" {
 		t.Errorf("features %v, prediction %+v", m.Features, m.Prediction)
 	}
+}
+
+// TestSpansReachACollector: a request's traceparent leads from the client
+// through the proxy to a span by OTLP.
+func TestSpansReachACollector(t *testing.T) {
+	var bodies atomic.Pointer[[]byte]
+	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		bodies.Store(&body)
+	}))
+	defer collector.Close()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, `{"model_name":"m","outputs":[{"name":"y","shape":[1,2],"datatype":"FP32","data":[0.25,0.75]}]}`)
+	}))
+	defer server.Close()
+	s := configured(t, server.URL, fmt.Sprintf("tracing: {endpoint: %q}\n", collector.URL))
+	send(t, s.front+"/v2/models/m/infer", map[string]string{"Content-Type": "application/json", "Traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
+		[]byte(`{"inputs":[{"name":"x","shape":[1,1],"datatype":"FP32","data":[1]}]}`))
+	s.until(t, "the span arrives", func() bool {
+		b := bodies.Load()
+		return b != nil && bytes.Contains(*b, []byte("gnomon record")) && bytes.Contains(*b, []byte("\x0a\xf7\x65\x19\x16\xcd"))
+	})
 }

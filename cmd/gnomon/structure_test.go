@@ -37,6 +37,7 @@ var thirdParty = map[string]string{
 	"github.com/twmb/franz-go":      "exporter/tap/kafka",
 	"github.com/alecthomas/kingpin": "cmd",
 	"filippo.io/age":                "exporter/inferencelog",
+	"go.opentelemetry.io/":          "exporter/tracing",
 	"k8s.io/kubelet":                "exporter/gpu/kubelet",
 }
 

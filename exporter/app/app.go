@@ -28,6 +28,7 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/tap"
 	"github.com/gnomon-dev/gnomon/exporter/tap/jsonbody"
 	"github.com/gnomon-dev/gnomon/exporter/tap/proxy"
+	"github.com/gnomon-dev/gnomon/exporter/tracing"
 	"github.com/gnomon-dev/gnomon/exporter/traffic"
 	"github.com/gnomon-dev/gnomon/exporter/watch"
 	"github.com/gnomon-dev/gnomon/exporter/web"
@@ -70,6 +71,7 @@ type App struct {
 	governor  *governor.Governor
 	redactor  *redact.Redactor
 	log       *inferencelog.Log // nil: off
+	tracer    *tracing.Tracer   // nil: off
 }
 
 const (
@@ -108,6 +110,9 @@ func New(s Settings) (*App, error) {
 		return nil, err
 	}
 	if a.log, err = a.newLog(registry, key); err != nil {
+		return nil, err
+	}
+	if a.tracer, err = newTracer(&s); err != nil {
 		return nil, err
 	}
 	a.loader = &watch.Loader{Source: a.openSource, Open: a.openEngine, Shown: a.redactor.Shown, Changed: func() { a.evaluator.Wake() }, Now: s.Now, Logger: s.Logger}
@@ -175,6 +180,11 @@ func (a *App) shutdown(own *http.Server) error {
 	err := a.taps.shutdown(ctx)
 	a.queue.Close()
 	a.taps.close()
+	if a.tracer != nil {
+		if err := a.tracer.Close(ctx); err != nil {
+			a.s.Logger.Debug("spans not sent", "error", err)
+		}
+	}
 	return errors.Join(err, own.Close())
 }
 
@@ -196,6 +206,9 @@ func newModels(c *config.Config, s Settings, t *traffic.Traffic, waiting *labels
 // monitors is everything that observations go to.
 func (a *App) monitors() pipeline.Monitor {
 	list := monitors{a.models}
+	if a.tracer != nil {
+		list = append(list, a.tracer)
+	}
 	if a.log != nil {
 		list = append(list, a.log)
 	}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"regexp"
@@ -13,6 +14,7 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/record"
 	"github.com/gnomon-dev/gnomon/exporter/redact"
 	"github.com/gnomon-dev/gnomon/exporter/sampler"
+	"github.com/gnomon-dev/gnomon/exporter/tracing"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -86,4 +88,13 @@ func (a *App) Delete(ids ...string) (int, error) {
 		return 0, nil
 	}
 	return a.log.Delete(ids...)
+}
+
+// newTracer sends spans of sampled records to a collector; nil where that is
+// off.
+func newTracer(s *Settings) (*tracing.Tracer, error) {
+	if s.Config.Tracing.Endpoint == "" {
+		return nil, nil
+	}
+	return tracing.Open(context.Background(), s.Config.Tracing.Endpoint, s.Build.Version)
 }

@@ -34,6 +34,7 @@ type Config struct {
 	ShadowCache  string       `yaml:"shadow_cache"`
 	MLflow       Registry     `yaml:"mlflow"`
 	InferenceLog InferenceLog `yaml:"inference_log"`
+	Tracing      Tracing      `yaml:"tracing"`
 
 	// Discover watches models that are not listed: request metrics at once,
 	// drift against a provisional reference.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/url"
 	"regexp"
 	"time"
 )
@@ -39,6 +40,20 @@ type LogRegexp struct {
 type Encryption struct {
 	RecipientsFile string `yaml:"recipients_file"`
 	IdentityFile   string `yaml:"identity_file"`
+}
+
+// Tracing sends spans of sampled records by OTLP; off where no endpoint is
+// named.
+type Tracing struct {
+	Endpoint string `yaml:"endpoint"` // a collector's base URL, such as http://collector:4318
+}
+
+func (t *Tracing) check(k *checker) {
+	if t.Endpoint == "" {
+		return
+	}
+	u, err := url.Parse(t.Endpoint)
+	k.that(err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "", "tracing.endpoint", "write the collector's OTLP/HTTP base URL, such as http://collector:4318", "%q is not an HTTP URL", t.Endpoint)
 }
 
 func defaultInferenceLog() InferenceLog {

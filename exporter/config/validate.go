@@ -21,7 +21,7 @@ func structTypes() []reflect.Type {
 		reflect.TypeFor[Price](), reflect.TypeFor[Reserved](), reflect.TypeFor[Capacity](), reflect.TypeFor[ColdStart](),
 		reflect.TypeFor[Device](), reflect.TypeFor[Training](), reflect.TypeFor[MLflow](), reflect.TypeFor[priceFile](),
 		reflect.TypeFor[Signature](), reflect.TypeFor[Registry](),
-		reflect.TypeFor[InferenceLog](), reflect.TypeFor[LogField](), reflect.TypeFor[LogRegexp](), reflect.TypeFor[Encryption](),
+		reflect.TypeFor[InferenceLog](), reflect.TypeFor[LogField](), reflect.TypeFor[LogRegexp](), reflect.TypeFor[Encryption](), reflect.TypeFor[Tracing](),
 	}
 }
 
@@ -54,6 +54,7 @@ func (c *Config) faults() []*Error {
 	c.checkEvaluation(k)
 	c.checkRegistry(k)
 	c.InferenceLog.check(k)
+	c.Tracing.check(k)
 	c.checkLabels(k)
 	k.that(c.Discover.Provisional >= 200, "discover.provisional_records", "write at least 200", "is %d, too few for a reference", c.Discover.Provisional)
 	seen := map[string]int{}
