@@ -104,9 +104,8 @@ models: [{name: churn, output: {classes: [stays, leaves]}, slices: [{header: reg
 	for store, want := range map[string]float64{filepath.Join(dir, "store"): 82, restored: 81} {
 		again := labelled(t, dir, config(store))
 		again.until(t, "the counters go on in "+store, func() bool { return matched(again) == want })
-		if v, ok := again.metric(t, "gnomon_accuracy_ratio{"); !ok || v < .8 {
-			t.Errorf("the window of %s is lost: %v", store, v)
-		}
+		// The last label took longest: what is that old settles a little later.
+		again.until(t, "the window is there in "+store, func() bool { v, ok := again.metric(t, "gnomon_accuracy_ratio{"); return ok && v > .8 })
 		post(t, again.pages+"/api/v1/labels", "text/csv", "id,label\nc50,0\nc99,1\n")
 		again.until(t, "a repeated label is a duplicate, a new one counts", func() bool { return matched(again) == want+1 })
 		kill(again)

@@ -90,6 +90,10 @@ func perf(samples func(*result.Performance, emit)) func(*result.Model, emit) {
 	}
 }
 
+// maxFullConfusion is the number of classes up to which every cell of the
+// confusion matrix is a series, and not only those that were counted.
+const maxFullConfusion = 30
+
 func performanceRows() []row {
 	return []row{
 		{"gnomon_labels_total", "Labels by what became of them: matched, added (to an earlier one), corrected, duplicate, late (beyond the time to live), orphan (no such prediction).", counter, perf(func(p *result.Performance, e emit) {
@@ -128,6 +132,9 @@ func performanceRows() []row {
 		{"gnomon_confusion_total", "Labelled predictions by actual and predicted class.", counter, perf(func(p *result.Performance, e emit) {
 			for i, actual := range p.ConfusionTotal.Labels {
 				for j, predicted := range p.ConfusionTotal.Labels {
+					if len(p.ConfusionTotal.Labels) > maxFullConfusion && p.ConfusionTotal.Counts[i][j] == 0 {
+						continue
+					}
 					e(float64(p.ConfusionTotal.Counts[i][j]), "actual", actual, "predicted", predicted)
 				}
 			}

@@ -83,7 +83,7 @@ type Verdict struct {
 // Finding is one statement in words, with the kind that alerts and the page
 // key on.
 type Finding struct {
-	Kind  string    `json:"kind"` // input_drift, prediction_drift, confidence_drift, disagreement, identity, accuracy, calibration, schema, stale, shadow_down, errors, drops, healthy, learning, no_traffic
+	Kind  string    `json:"kind"` // input_drift, prediction_drift, confidence_drift, disagreement, identity, accuracy, calibration, schema, expected_accuracy, label_drift, label_store, stale, shadow_down, errors, drops, healthy, learning, no_traffic
 	Level Level     `json:"level"`
 	Words string    `json:"words"` // "input drift in 3 of 9 features since 12:03"
 	Since time.Time `json:"since"`

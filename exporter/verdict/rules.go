@@ -111,6 +111,35 @@ func schemaRule(_ *Judge, m *result.Model, _ time.Time) (result.Level, string) {
 	return level, "the inputs are not what they were: " + list(found)
 }
 
+// estimateRule speaks while there are no labels that could say it better.
+func estimateRule(_ *Judge, m *result.Model, _ time.Time) (result.Level, string) {
+	p := m.Performance
+	if p == nil || p.Estimate == nil || !p.Estimate.Fallen || !p.Estimate.Valid || p.Estimate.Accuracy.Value == nil || p.Estimate.Baseline == nil {
+		return "", ""
+	}
+	if p.Alarm {
+		return "", "" // known already
+	}
+	e := p.Estimate.Accuracy
+	return result.Warning, fmt.Sprintf("accuracy is expected to have fallen to %.3f, from %.3f: by the confidence of the predictions, without labels", *e.Value, *p.Estimate.Baseline)
+}
+
+func labelRule(_ *Judge, m *result.Model, _ time.Time) (result.Level, string) {
+	p := m.Performance
+	if p == nil || p.LabelDrift == nil || !p.LabelDrift.Drifted || p.LabelDrift.PSI == nil {
+		return "", ""
+	}
+	return result.Warning, fmt.Sprintf("the mix of classes in the labels has changed (PSI %.2f over %d labels)", *p.LabelDrift.PSI, p.LabelDrift.Labels)
+}
+
+func labelStoreRule(_ *Judge, m *result.Model, _ time.Time) (result.Level, string) {
+	p := m.Performance
+	if p == nil || p.Store == nil || p.Store.Up {
+		return "", ""
+	}
+	return result.Warning, "labels are refused: the label store is down: " + p.Store.Error
+}
+
 func inputRule(_ *Judge, m *result.Model, _ time.Time) (result.Level, string) {
 	var names []string
 	level := result.Warning

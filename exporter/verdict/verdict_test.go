@@ -57,6 +57,18 @@ func TestWords(t *testing.T) {
 		"accuracy": {func(m *result.Model) {
 			m.Performance = &result.Performance{Alarm: true, Accuracy: &result.Interval{Value: .8, Lower: .76, Upper: .83, N: 500}, Baseline: ptr(.98)}
 		}, result.Critical, "accuracy has fallen to 0.800 [0.760, 0.830] over 500 labels, from 0.980"},
+		"accuracy expected to fall": {func(m *result.Model) {
+			m.Performance = &result.Performance{Estimate: &result.Estimate{Fallen: true, Valid: true, Accuracy: result.Metric{Value: ptr(.79)}, Baseline: ptr(.85)}}
+		}, result.Warning, "accuracy is expected to have fallen to 0.790, from 0.850"},
+		"a void estimate says nothing": {func(m *result.Model) {
+			m.Performance = &result.Performance{Estimate: &result.Estimate{Fallen: true, Accuracy: result.Metric{Value: ptr(.79)}, Baseline: ptr(.85)}}
+		}, result.Healthy, "healthy"},
+		"labels drift": {func(m *result.Model) {
+			m.Performance = &result.Performance{LabelDrift: &result.LabelDrift{Drifted: true, PSI: ptr(.27), Labels: 5000}}
+		}, result.Warning, "the mix of classes in the labels has changed (PSI 0.27 over 5000 labels)"},
+		"label store down": {func(m *result.Model) {
+			m.Performance = &result.Performance{Store: &result.LabelStore{Error: "no space left on device"}}
+		}, result.Warning, "labels are refused: the label store is down: no space left on device"},
 		"errors":      {func(m *result.Model) { m.Requests.ErrorRate = ptr(.2) }, result.Critical, "20 % of the requests fail"},
 		"few errors":  {func(m *result.Model) { m.Requests.ErrorRate, m.Requests.Recent = ptr(.2), 5 }, result.Healthy, "healthy"},
 		"shadow down": {func(m *result.Model) { m.Shadows[0].Up, m.Shadows[0].Error = false, "no such file" }, result.Warning, `shadow "twin" is down: no such file`},

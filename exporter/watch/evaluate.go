@@ -12,7 +12,7 @@ import (
 )
 
 // evaluate sums up all monitors and words the verdict.
-func (m *Model) evaluate(now time.Time, requests result.Requests) (result.Model, []result.Event) {
+func (m *Model) evaluate(now time.Time, requests result.Requests, store *result.LabelStore) (result.Model, []result.Event) {
 	m.adopt() // there may be no traffic yet
 	m.mu.Lock()
 	version := m.version
@@ -30,6 +30,7 @@ func (m *Model) evaluate(now time.Time, requests result.Requests) (result.Model,
 		}
 	}
 	out.Performance, out.Schema = m.labels.Evaluate(), m.schema.Evaluate()
+	out.Performance.Store = store
 	out.Changes, out.LastChange = m.spec.retrained()
 	out.Suspects, out.Attributions = m.suspects(), m.spec.attributions()
 	if p := m.spec.prober.Load(); p != nil {

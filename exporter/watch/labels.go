@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -105,6 +106,10 @@ func (m *Model) predictions(list []*record.Observation) (out []*labels.Predictio
 		if o.Primary.Class >= 0 {
 			p.Class = m.spec.ClassName(o.Primary.Class)
 		}
+		if o.Primary.Labels != nil {
+			p.Value = math.NaN() // it counts the labels
+			p.Classes = m.spec.names(o.Primary.Labels)
+		}
 		if n := len(o.Primary.Probabilities); n <= maxScores {
 			for _, v := range o.Primary.Probabilities {
 				p.Scores = append(p.Scores, float32(v))
@@ -124,6 +129,16 @@ func (m *Model) predictions(list []*record.Observation) (out []*labels.Predictio
 		}
 	}
 	return out, come
+}
+
+// names are classes by name, sorted.
+func (s *Spec) names(index []int) []string {
+	out := make([]string, len(index))
+	for k, i := range index {
+		out[k] = s.ClassName(i)
+	}
+	slices.Sort(out)
+	return out
 }
 
 // slices are the slices that an observation is in.

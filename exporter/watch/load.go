@@ -217,6 +217,8 @@ func (l *Loader) answers(ctx context.Context, spec *Spec, b *Baseline, engine sh
 				if truth != nil {
 					b.answer(spec, p, truth[i])
 				}
+			} else if err == nil && p.Labels != nil {
+				prediction, confidence = feature.Value{Number: float64(len(p.Labels))}, feature.Value{Number: p.Confidence}
 			} else if err == nil {
 				prediction = feature.Value{Number: p.Value}
 			}

@@ -193,6 +193,9 @@ func (m *Model) derived(o *record.Observation) []feature.Value {
 	if p == nil {
 		return []feature.Value{feature.Nothing(), feature.Nothing()}
 	}
+	if p.Labels != nil { // how many labels hold
+		return []feature.Value{{Number: float64(len(p.Labels))}, {Number: p.Confidence}}
+	}
 	if p.Class < 0 {
 		return []feature.Value{{Number: p.Value}, feature.Nothing()}
 	}

@@ -265,10 +265,7 @@ func (s *Set) Evaluate(now time.Time, requests func(model string) result.Request
 	}
 	store := s.joiner.Stats()
 	for _, m := range s.list() {
-		r, ev := m.evaluate(now, requests(m.spec.Config.Name))
-		if r.Performance != nil {
-			r.Performance.Store = &store
-		}
+		r, ev := m.evaluate(now, requests(m.spec.Config.Name), &store)
 		r.Experiments = m.experiments(func(version string) *Model {
 			s.mu.Lock()
 			defer s.mu.Unlock()

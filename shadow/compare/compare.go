@@ -13,6 +13,9 @@ type Prediction struct {
 	Confidence    float64   // probability of the top class; NaN where unknown
 	Probabilities []float64 // nil where the output holds none
 	Value         float64   // regression; NaN otherwise
+	// Labels are the indices of a multi-label answer, ascending; empty where
+	// none holds, nil where the answer is no such.
+	Labels []int
 }
 
 // Delta is how two answers to the same input differ.

@@ -272,6 +272,7 @@ func (j *Joiner) label(w *work, l record.Label) error {
 // apply decides what a label is to its prediction, which it changes.
 func (j *Joiner) apply(w *work, p *Prediction, l record.Label, at time.Time) {
 	l = j.named(p.Model, l)
+	l = fitting(p, l)
 	before := *p
 	e := &event{prediction: &before, at: at, label: l}
 	switch {
@@ -323,6 +324,25 @@ func (j *Joiner) named(model string, l record.Label) record.Label {
 		for i := range l.Votes {
 			l.Votes[i].Class = j.s.Class(model, l.Votes[i].Class)
 		}
+	}
+	return l
+}
+
+// fitting reads a label as its prediction asks for: a number is a value, or the
+// name of a class, or of the only label that holds.
+func fitting(p *Prediction, l record.Label) record.Label {
+	switch {
+	case p.Classes != nil:
+		if l.Classes == nil && l.Class != "" {
+			l.Classes = []string{l.Class}
+		}
+		l.Class, l.Value = "", nil
+	case p.Class != "":
+		if l.Class != "" {
+			l.Value = nil
+		}
+	case l.Value != nil:
+		l.Class = ""
 	}
 	return l
 }

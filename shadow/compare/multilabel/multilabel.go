@@ -12,7 +12,9 @@ import (
 // Kind implements compare.Kind: every element of the output is the probability
 // of one label, set from Threshold (0.5) on. Two answers agree where the same
 // labels are set; their similarity is the Jaccard index of the two sets, 1
-// where both are empty. The value of a prediction is how many labels are set.
+// where both are empty. The value of a prediction is how many labels are set, its
+// confidence the probability that every label is right, as if they were
+// independent: the product of max(p, 1-p).
 //
 // Elements outside [0, 1] are logits, and so are all outputs from then on.
 type Kind struct {
@@ -55,11 +57,13 @@ func (k *Kind) Read(outputs []tensor.Tensor) (compare.Prediction, error) {
 			v[i] = 1 / (1 + math.Exp(-x))
 		}
 	}
-	p := compare.Prediction{Class: -1, Confidence: math.NaN(), Probabilities: v}
-	for _, x := range v {
+	p := compare.Prediction{Class: -1, Confidence: 1, Probabilities: v, Labels: []int{}}
+	for i, x := range v {
 		if x >= k.o.Threshold {
 			p.Value++
+			p.Labels = append(p.Labels, i)
 		}
+		p.Confidence *= min(max(x, 1-x), 1)
 	}
 	return p, nil
 }
