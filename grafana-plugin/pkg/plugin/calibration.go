@@ -124,7 +124,7 @@ func (in *input) calibrationError(ctx context.Context) (data.Frames, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := newGrid(in.from, in.to, in.step(50))
+	g := in.grid(in.step(50))
 	a, err := in.askRange(ctx, in.calibrationExpr(promDuration(window)), g)
 	if err != nil {
 		return nil, err

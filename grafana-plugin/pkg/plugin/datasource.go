@@ -101,6 +101,7 @@ const queriesAtOnce = 8
 // QueryData answers the queries of a request, some at once.
 func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataRequest) (*backend.QueryDataResponse, error) {
 	out := backend.NewQueryDataResponse()
+	alert := req.Headers["FromAlert"] == "true"
 	slots := make(chan struct{}, queriesAtOnce)
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -108,7 +109,7 @@ func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataReques
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			r := d.dispatch(ctx, q)
+			r := d.dispatch(ctx, q, alert)
 			mu.Lock()
 			defer mu.Unlock()
 			out.Responses[q.RefID] = r

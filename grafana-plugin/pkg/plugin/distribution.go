@@ -149,7 +149,7 @@ func (in *input) distributionOverTime(ctx context.Context, h held) (data.Frames,
 	if err != nil {
 		return nil, err
 	}
-	g := newGrid(in.from, in.to, in.step(binCount(reference.counts)))
+	g := in.grid(in.step(binCount(reference.counts)))
 	current, err := in.rolling(ctx, window, g)
 	if err != nil {
 		return nil, err

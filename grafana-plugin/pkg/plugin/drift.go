@@ -199,7 +199,7 @@ func (in *input) driftSeries(ctx context.Context, h held) (data.Frames, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := newGrid(in.from, in.to, in.step(binCount(reference.counts)))
+	g := in.grid(in.step(binCount(reference.counts)))
 	current, err := in.rolling(ctx, window, g)
 	if err != nil {
 		return nil, err

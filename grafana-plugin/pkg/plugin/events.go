@@ -126,7 +126,7 @@ func (in *input) toldEvents(ctx context.Context) ([]upstream.Event, error) {
 func (in *input) recordedEvents(ctx context.Context) ([]upstream.Event, error) {
 	sel := in.sel.Without("reference", "bin", "shadow", "feature")
 	const by = "(model, model_version)"
-	g := newGrid(in.from, in.to, max(in.step(10), 15*time.Second))
+	g := in.grid(max(in.step(10), 15*time.Second))
 	expr := fmt.Sprintf(`label_replace(max by %[1]s (gnomon_model_last_change_timestamp_seconds%[2]s), "what", "change", "", "")
  or label_replace(count by %[1]s (gnomon_feature_drifted%[2]s == 1), "what", "input_drift", "", "")
  or label_replace(max by %[1]s (gnomon_accuracy_alarm%[2]s == 1), "what", "accuracy", "", "")`, by, sel.Of(""))

@@ -267,3 +267,16 @@ func TestQueriesAreApart(t *testing.T) {
 	}
 	d.prometheus = newDatasource(t, "http://127.0.0.1:1", nil, clock).prometheus // Dispose needs one
 }
+
+// The newest value of an alert rule is that of now, whatever the step.
+func TestAlertsSeeNow(t *testing.T) {
+	in := &input{from: noon.Add(-10 * time.Minute), to: noon.Add(25 * time.Second)}
+	if last := in.grid(time.Minute).to(); !last.Equal(noon) {
+		t.Errorf("a panel's last point is at %s", last)
+	}
+	in.alert = true
+	g := in.grid(time.Minute)
+	if last := g.to(); !last.Equal(in.to) || g.from.Before(in.from) || g.n != 11 {
+		t.Errorf("an alert's points are %d from %s to %s", g.n, g.from, last)
+	}
+}

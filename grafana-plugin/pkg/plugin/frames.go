@@ -82,6 +82,18 @@ func newGrid(from, to time.Time, step time.Duration) grid {
 	return grid{start, step, max(int(to.Sub(start)/step)+1, 1)}
 }
 
+// grid is the moments of a query. For an alert rule they end with the range: a
+// value that waits for a full step comes late.
+func (in *input) grid(step time.Duration) grid {
+	g := newGrid(in.from, in.to, step)
+	if in.alert {
+		end := in.to.Truncate(time.Second)
+		g.n = max(int(end.Sub(in.from)/step)+1, 1)
+		g.from = end.Add(-time.Duration(g.n-1) * step)
+	}
+	return g
+}
+
 func (g grid) to() time.Time { return g.from.Add(time.Duration(g.n-1) * g.step) }
 
 func (g grid) times() []time.Time {

@@ -49,7 +49,7 @@ func (in *input) quality() string {
 }
 
 func (in *input) gauge(ctx context.Context, metric string) (data.Frames, error) {
-	g := newGrid(in.from, in.to, in.step(10))
+	g := in.grid(in.step(10))
 	a, err := in.askRange(ctx, fmt.Sprintf("avg by (model, model_version) (%s%s)", metric, in.quality()), g)
 	if err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func (in *input) accuracySeries(ctx context.Context) (data.Frames, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := newGrid(in.from, in.to, in.step(10))
+	g := in.grid(in.step(10))
 	w := promDuration(window)
 	expr := fmt.Sprintf(`label_replace(sum by (model, model_version) (increase(gnomon_calibration_bin_correct_total%[1]s[%[2]s])), "what", "correct", "", "") or label_replace(sum by (model, model_version) (increase(gnomon_calibration_bin_total%[1]s[%[2]s])), "what", "count", "", "")`, in.quality(), w)
 	a, err := in.askRange(ctx, expr, g)
@@ -135,7 +135,7 @@ func (in *input) realisedEstimated(ctx context.Context) (data.Frames, error) {
 		return nil, err
 	}
 	const metric = "gnomon_estimated_accuracy_ratio"
-	g := newGrid(in.from, in.to, in.step(10))
+	g := in.grid(in.step(10))
 	a, err := in.askRange(ctx, fmt.Sprintf("avg by (model, model_version) (%s%s)", metric, in.quality()), g)
 	if err != nil {
 		return nil, err
@@ -212,7 +212,7 @@ func (in *input) classSeries(ctx context.Context) (data.Frames, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := newGrid(in.from, in.to, in.step(150))
+	g := in.grid(in.step(150))
 	a, err := in.askRange(ctx, in.confusionExpr(promDuration(window)), g)
 	if err != nil {
 		return nil, err

@@ -105,14 +105,15 @@ type input struct {
 	from, to time.Time
 	points   int           // wanted at most
 	interval time.Duration // suggested between points
+	alert    bool          // an alert rule asks: what its labels are must not change
 
 	mu      sync.Mutex
 	notices []data.Notice
 }
 
 // read makes an input of a request.
-func (d *Datasource) read(q backend.DataQuery) (*input, error) {
-	in := &input{Datasource: d, from: q.TimeRange.From, to: q.TimeRange.To, points: int(q.MaxDataPoints), interval: q.Interval}
+func (d *Datasource) read(q backend.DataQuery, alert bool) (*input, error) {
+	in := &input{Datasource: d, alert: alert, from: q.TimeRange.From, to: q.TimeRange.To, points: int(q.MaxDataPoints), interval: q.Interval}
 	if err := json.Unmarshal(q.JSON, &in.Query); err != nil {
 		return nil, bad("query: %v", err)
 	}
@@ -236,14 +237,14 @@ func (in *input) notice(severity data.NoticeSeverity, format string, args ...any
 
 // dispatch runs one query: it never panics, and what it returns always holds a
 // frame or an error.
-func (d *Datasource) dispatch(ctx context.Context, q backend.DataQuery) (resp backend.DataResponse) {
+func (d *Datasource) dispatch(ctx context.Context, q backend.DataQuery, alert bool) (resp backend.DataResponse) {
 	defer func() {
 		if r := recover(); r != nil {
 			d.log.Error("a query panicked", "queryType", q.QueryType, "panic", r)
 			resp = backend.ErrDataResponseWithSource(backend.StatusInternal, backend.ErrorSourcePlugin, fmt.Sprintf("query type %q: an error of the plugin: %v", q.QueryType, r))
 		}
 	}()
-	in, err := d.read(q)
+	in, err := d.read(q, alert)
 	if err != nil {
 		return failed(err)
 	}

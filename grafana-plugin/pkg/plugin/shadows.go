@@ -112,7 +112,7 @@ func (in *input) disagreementSeries(ctx context.Context) (data.Frames, error) {
 		return nil, err
 	}
 	sel, w := in.sel.Without("feature", "reference", "bin"), promDuration(window)
-	g := newGrid(in.from, in.to, in.step(20))
+	g := in.grid(in.step(20))
 	const by = "(model, model_version, shadow)"
 	expr := fmt.Sprintf(`label_replace(sum by %[1]s (increase(gnomon_shadow_disagreements_total%[2]s[%[3]s])) / (sum by %[1]s (increase(gnomon_shadow_comparisons_total%[2]s[%[3]s])) > 0), "what", "disagreement", "", "")
  or label_replace(max by %[1]s (gnomon_shadow_noise_floor_ratio%[2]s), "what", "noise floor", "", "")`, by, sel.Of(""), w)

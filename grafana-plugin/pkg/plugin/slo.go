@@ -257,7 +257,7 @@ func (in *input) burnSeries(ctx context.Context, chosen []sli) (data.Frames, err
 			return nil, err
 		}
 	}
-	g := newGrid(in.from, in.to, in.step(20))
+	g := in.grid(in.step(20))
 	var frames data.Frames
 	for _, s := range chosen {
 		sel, w := in.sel.Without(s.drop...), promDuration(window)

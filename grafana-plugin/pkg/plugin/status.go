@@ -38,6 +38,9 @@ func status(ctx context.Context, in *input) (data.Frames, error) {
 	if len(worstOf) == 0 {
 		return nil, in.missing(ctx, "gnomon_model_verdict")
 	}
+	if in.alert {
+		return data.Frames{levelFrame(worstOf)}, nil
+	}
 	words := map[string]string{}
 	if in.now().Sub(in.to) < wordsFor {
 		words = in.findings(ctx)
@@ -51,6 +54,17 @@ func status(ctx context.Context, in *input) (data.Frames, error) {
 		f.AppendRow(l["model"], l["model_version"], l["level"], levels[l["level"]], words[key])
 	}
 	return data.Frames{typed(f, data.FrameTypeNumericLong, data.VisTypeTable)}, nil
+}
+
+// levelFrame is what an alert rule takes: the level by model. Its strings become
+// labels, and an alert whose labels change with the words is another alert.
+func levelFrame(worst map[string]map[string]string) *data.Frame {
+	f := data.NewFrame("status", data.NewField("model", nil, []string{}), data.NewField("model_version", nil, []string{}), data.NewField("level", nil, []float64{}))
+	for _, key := range sortedKeys(worst) {
+		l := worst[key]
+		f.AppendRow(l["model"], l["model_version"], levels[l["level"]])
+	}
+	return typed(f, data.FrameTypeNumericLong, data.VisTypeTable)
 }
 
 // findings are the words of the worst verdict of every model.

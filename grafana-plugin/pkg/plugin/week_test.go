@@ -157,7 +157,7 @@ func BenchmarkDriftOfAWeek(b *testing.B) {
 			q := query(b, "drift", to.Add(-7*24*time.Hour), to, fields)
 			q.Interval, q.MaxDataPoints = 2*time.Hour, 84
 			run := func() {
-				r := d.dispatch(b.Context(), q)
+				r := d.dispatch(b.Context(), q, false)
 				if r.Error != nil || len(r.Frames) == 0 {
 					b.Fatal(r.Error)
 				}
