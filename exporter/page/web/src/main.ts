@@ -3,7 +3,8 @@ import { TimeChart } from "./charts";
 import type { Chart } from "./charts";
 import { byId, el, fixed, icon, percent, seconds } from "./dom";
 import { Features, Quality, events, reference, shadows, tap, verdict } from "./sections";
-import type { Event, Model, Point, Snapshot } from "./types";
+import { records } from "./records";
+import type { Event, Model, Point, Snapshot, WorstRecord } from "./types";
 
 const charts: Chart[] = [
   { id: "requests", title: "Requests per second", zero: true, format: (v) => v.toFixed(v < 10 ? 1 : 0), series: [{ label: "requests/s", color: "cur", value: (p) => p.per_second }] },
@@ -88,6 +89,7 @@ class Page {
     for (const p of this.plots) p.update(this.points);
     const from = this.log.length ? "?since=" + encodeURIComponent(this.log[this.log.length - 1].time) : "";
     this.log = [...this.log, ...(await get<{ events: Event[] }>("api/v1/events" + from)).events].slice(-500);
+    records(m, (await get<{ records: WorstRecord[] }>(`api/v1/models/${encodeURIComponent(m.name)}/worst?version=${encodeURIComponent(m.version)}&limit=3`)).records);
     events(this.log.filter((e) => e.model === m.name && e.version === m.version));
   }
 

@@ -29,11 +29,21 @@ export interface Performance {
   annotators?: { items: number; agreement: Metric; fleiss_kappa: Metric; pairs: { first: string; second: string; items: number; cohen_kappa: Metric }[] };
   store?: { kind: string; up: boolean; error?: string; entries: number; bytes: number; limit_bytes: number };
 }
+export interface Experiment {
+  name: string; control: string; treatment: string; decision: string; words: string;
+  figures: { kpi: string; control?: number; treatment?: number; delta?: number; delta_lower?: number; delta_upper?: number }[];
+}
+export interface WorstRecord {
+  id: string; reason: string; score: number; predicted?: string; actual?: string; words?: string; explanation?: { attributions: { part: string; value: number }[] };
+}
 export interface Model {
   name: string; version: string; verdict: { level: Level; since: string; findings: Finding[] };
   reference: { source: string; rows: number; provisional: boolean; wanted?: number; note?: string };
   requests: { per_second: number; error_ratio?: number; p50_seconds?: number; p99_seconds?: number; total: Record<string, number> };
   features: Feature[]; prediction?: Feature; confidence?: Feature; shadows: Shadow[]; performance?: Performance;
+  suspects?: { kind: string; ratio: number; baseline_ratio: number; alarm: boolean }[];
+  attributions?: { records: number; js_distance?: number; parts: { part: string; reference_ratio: number; ratio: number }[] };
+  experiments?: Experiment[];
   identity?: { match: boolean; like?: string; like_role?: string; probes: number; error?: string };
 }
 export interface Snapshot {
