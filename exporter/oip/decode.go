@@ -10,6 +10,7 @@ package oip
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/gnomon-dev/gnomon/exporter/record"
 	"github.com/gnomon-dev/gnomon/shadow/tensor"
@@ -93,6 +94,9 @@ func Base(c *record.Capture, id string, response *Message) record.Record {
 	}
 	if response.Version != "" {
 		r.Version = response.Version
+	}
+	for _, name := range []*string{&r.Model, &r.Version, &r.ID} { // they become labels and JSON
+		*name = strings.ToValidUTF8(*name, "\uFFFD")
 	}
 	return r
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gnomon-dev/gnomon/exporter/record"
 	"github.com/prometheus/client_golang/prometheus"
@@ -147,7 +148,7 @@ func (t *Traffic) lookup(name, tap string, o record.Outcome) (*model, *tapSeries
 	}
 	full := len(t.models) >= t.limit
 	t.mu.RUnlock()
-	if m == nil && (full || o != record.Success) {
+	if m == nil && (full || o != record.Success || !utf8.ValidString(name)) {
 		name = overflow
 	}
 	t.Watch(name, t.Version(name), tap)
@@ -217,7 +218,7 @@ func (t *Traffic) admit(name string) *model {
 	if m != nil {
 		return m
 	}
-	if full || name == "" {
+	if full || name == "" || !utf8.ValidString(name) {
 		name = overflow
 	}
 	t.Watch(name, t.Version(name))

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"strings"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -92,7 +94,7 @@ func quoted(p []byte) (value, rest []byte) {
 }
 
 func unquote(value []byte) string {
-	if bytes.IndexByte(value, '\\') < 0 {
+	if bytes.IndexByte(value, '\\') < 0 && utf8.Valid(value) {
 		return string(value[1 : len(value)-1])
 	}
 	var s string
@@ -124,7 +126,7 @@ func grpcField(p []byte, want protowire.Number) string {
 			if n < 0 {
 				return ""
 			}
-			return string(text)
+			return strings.ToValidUTF8(string(text), "\uFFFD")
 		}
 		if n = protowire.ConsumeFieldValue(field, kind, p); n < 0 {
 			return ""

@@ -38,6 +38,7 @@ func TestFindID(t *testing.T) {
 func FuzzFindID(f *testing.F) {
 	f.Add([]byte(`{"id":"a","inputs":[]}`))
 	f.Add([]byte(` {"a":null,"b":"\"", "id" : "x" }`))
+	f.Add([]byte("{\"id\":\"\xba\"}"))
 	f.Add([]byte{0, 0, 0, 0, 6, 0x0a, 1, 'm', 0x1a, 1, 'i'})
 	f.Fuzz(func(t *testing.T, body []byte) {
 		findID(route.OIPGRPC, body)

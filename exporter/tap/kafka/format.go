@@ -37,7 +37,7 @@ func header(r *kgo.Record, names ...string) string {
 	for _, name := range names {
 		for _, h := range r.Headers {
 			if strings.EqualFold(h.Key, name) {
-				return string(h.Value)
+				return strings.ToValidUTF8(string(h.Value), "\uFFFD") // some become labels of metrics
 			}
 		}
 	}
@@ -59,7 +59,7 @@ func read(r *kgo.Record) half {
 		model: header(r, "seldon-model", "mlserver-model", "x-seldon-model"), version: header(r, "mlserver-version"),
 	}
 	if h.id == "" {
-		h.id = string(r.Key)
+		h.id = strings.ToValidUTF8(string(r.Key), "\uFFFD")
 	}
 	if h.model == "" {
 		h.model = seldonModel(r.Topic)
@@ -99,14 +99,13 @@ func readJSON(h half) half {
 }
 
 func (h *half) complete(m *oip.Message) {
-	if h.id == "" {
-		h.id = m.ID
-	}
-	if h.model == "" {
-		h.model = m.Model
-	}
-	if h.version == "" {
-		h.version = m.Version
+	for _, x := range []struct {
+		to   *string
+		from string
+	}{{&h.id, m.ID}, {&h.model, m.Model}, {&h.version, m.Version}} {
+		if *x.to == "" {
+			*x.to = strings.ToValidUTF8(x.from, "\uFFFD")
+		}
 	}
 }
 

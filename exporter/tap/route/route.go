@@ -107,7 +107,7 @@ func unescape(s string) string {
 		return s
 	}
 	if u, err := url.PathUnescape(s); err == nil {
-		return u
+		return strings.ToValidUTF8(u, "\uFFFD") // a label of metrics
 	}
 	return s
 }

@@ -73,3 +73,10 @@ func TestOwnEndpoints(t *testing.T) {
 		t.Errorf("%+v, %v", got, ok)
 	}
 }
+
+// TestNamesAreText: a name becomes a label, which must be UTF-8.
+func TestNamesAreText(t *testing.T) {
+	if got, ok := HTTP("POST", "/v2/models/a%FFb/infer"); !ok || got.Model != "a\uFFFDb" {
+		t.Errorf("%+v, %v", got, ok)
+	}
+}
