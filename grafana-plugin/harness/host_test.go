@@ -167,6 +167,8 @@ func TestHost(t *testing.T) {
 	t.Run("QueryData", func(t *testing.T) { queryData(t, ctx, s) })
 	t.Run("QueryData for an alert rule", func(t *testing.T) { alertQuery(t, ctx, s) })
 	t.Run("provisioned alert rules", func(t *testing.T) { provisionedRules(t, ctx, s) })
+	t.Run("PromQL of the dashboards", func(t *testing.T) { promQL(t, ctx, st) })
+	t.Run("families of the dashboards", func(t *testing.T) { exported(t, ctx, st) })
 	t.Run("50 panels at once", func(t *testing.T) { panelsAtOnce(t, ctx, s) })
 	t.Run("CallResource", func(t *testing.T) { callResource(t, ctx, s) })
 	t.Run("Stream", func(t *testing.T) { stream(t, ctx, s) })
