@@ -71,6 +71,7 @@ func commands() []command {
 		{"gate", registerGate},
 		{"card", registerCard},
 		{"report", registerReport},
+		{"hook", registerHook},
 		{"version", registerVersion},
 		{workerCommand, registerWorker},
 		{gpuCommand, registerGPUWorker},

@@ -92,9 +92,10 @@ func TestDocumentedCommands(t *testing.T) {
 	dir := documents(t)
 	server := primary(t)
 	elsewhere := map[string]string{
-		"make run":                   "TestDemoTellsTheStory and TestWorkerKilledUnderLoad",
-		"make test":                  "whoever runs this",
-		"gnomon gate --model digits": "TestGate",
+		"make run":                       "TestDemoTellsTheStory and TestWorkerKilledUnderLoad",
+		"make test":                      "whoever runs this",
+		"gnomon gate --model digits":     "TestGate",
+		"gnomon hook --config hook.yaml": "TestHook",
 		"gnomon card --model digits --output card.md":                                      "TestCard",
 		"gnomon report --prometheus http://127.0.0.1:9090 --range 7d --output review.html": "TestReport",
 		"gnomon rules test rules":                                                          "make rules, and ruletest's TestDefault",
