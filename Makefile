@@ -106,9 +106,9 @@ real: ## optional: the taps on KServe, MLflow, Seldon Core v1, TorchServe; SKIP 
 	@exporter/tap/real/install.sh optional
 	@set -o pipefail; GNOMON_SERVERS=1 $(GO) test -count=1 -timeout 30m -v -run 'Test(KServe|MLflow|Seldon|TorchServe)$$' ./exporter/tap/real | grep -vE '^=== (RUN|PAUSE|CONT)'
 
-test-mlflow: ## watch a run of a real MLflow server (.cache/real/mlflow; SKIP without)
+test-mlflow: ## a run and an alias of a real MLflow server (.cache/real/mlflow; SKIP without)
 	@if [ ! -x .cache/real/mlflow/bin/mlflow ]; then echo "SKIP test-mlflow: no .cache/real/mlflow (python3.11 -m venv .cache/real/mlflow && .cache/real/mlflow/bin/pip install mlflow==3.17.2)"; \
-	else GNOMON_TEST_MLFLOW=1 $(GO) test -count=1 -v -run 'TestRealMLflow' ./exporter/training; fi
+	else GNOMON_TEST_MLFLOW=1 $(GO) test -count=1 -v -run 'TestRealMLflow' ./exporter/training ./shadow/source; fi
 
 KEDA := github.com/kedacore/keda/v2@v2.17.2
 check-examples: ## hold examples/autoscaling to the schemas of Kubernetes and KEDA (SKIP without python3)
