@@ -87,11 +87,15 @@ func inputFlags(c *kingpin.CmdClause) *input {
 
 // open opens a table; "-" is standard input.
 func (i *input) open(path string, io streams) (*table.File, error) {
+	return table.Open(path, i.options(path, io))
+}
+
+func (i *input) options(path string, io streams) table.Options {
 	o := table.Options{Columns: list(i.columns), Exclude: list(i.exclude)}
 	if path == "-" {
 		o.Stdin, o.Format = io.in, table.Format(i.format)
 	}
-	return table.Open(path, o)
+	return o
 }
 
 // list splits what is between commas.

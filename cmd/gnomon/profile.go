@@ -31,12 +31,7 @@ func registerProfile(app *kingpin.Application) runner {
 }
 
 func (f *profileFlags) run(_ context.Context, io streams) error {
-	data, err := f.in.open(f.data, io)
-	if err != nil {
-		return err
-	}
-	defer data.Close()
-	p, err := offline.Profile(data, f.options)
+	p, err := offline.Profile(f.data, f.in.options(f.data, io), f.options)
 	if err != nil {
 		return err
 	}

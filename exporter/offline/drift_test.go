@@ -213,7 +213,7 @@ func TestColumnsThatDoNotMatch(t *testing.T) {
 // TestProfileIsAsGoodAsItsTable: where the profile kept every value, comparing
 // with it gives the same figures.
 func TestProfileIsAsGoodAsItsTable(t *testing.T) {
-	p, err := Profile(open(t, numbers(2000, 0, 1)), profile.Options{})
+	p, err := profileText(numbers(2000, 0, 1), heldCells)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,7 +280,7 @@ func TestConventions(t *testing.T) {
 			t.Errorf("%s: x is %s: %s", name, d.Features[0].Verdict, d.Features[0].Reason)
 		}
 	}
-	p, err := Profile(open(t, "x\n1\n2\n"), profile.Options{})
+	p, err := profileText("x\n1\n2\n", heldCells)
 	if err != nil {
 		t.Fatal(err)
 	}

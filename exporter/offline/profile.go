@@ -9,27 +9,101 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/table"
 )
 
-// Profile makes a reference profile of a table. Integers and numbers are
-// numeric, datetimes are seconds since 1970, texts are their lengths in
-// characters, everything else are categories.
-func Profile(data *table.File, o profile.Options) (*profile.Profile, error) {
-	p := &profile.Profile{Version: profile.FormatVersion, Source: data.Name(), Rows: data.Rows()}
-	for _, name := range data.Names() {
-		c, err := data.Column(name)
-		if err != nil {
-			return nil, err
-		}
-		kind := c.Kind.String()
-		if c.Kind == table.Integer {
-			kind = "numeric"
-		}
-		one, err := profile.FromColumns([]profile.Column{column(c, kind)}, o)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", data.Name(), err)
-		}
-		p.Features = append(p.Features, one.Features[0])
+// heldCells is how many values, over all columns that are being read, are held
+// to be profiled exactly (14 bytes each at most). Beyond, columns go into
+// sketches.
+const heldCells = 1 << 20
+
+// Profile makes a reference profile of a file in one pass. Integers and numbers
+// are numeric, datetimes are seconds since 1970, texts are their lengths in
+// characters, everything else are categories. A table of at most a million
+// values, a Parquet file of as many rows, is profiled exactly; of a larger one
+// memory stays bounded, see profile.Builder.
+func Profile(path string, in table.Options, o profile.Options) (*profile.Profile, error) {
+	return profileWithin(path, in, o, heldCells)
+}
+
+func profileWithin(path string, in table.Options, o profile.Options, held int) (*profile.Profile, error) {
+	if o.Scratch == nil {
+		o.Scratch = &profile.Scratch{}
+	}
+	r := &profiler{opts: o, limit: held, columns: map[int]*profiled{}}
+	columns, err := table.Stream(path, in, r)
+	if err != nil {
+		return nil, err
+	}
+	p := &profile.Profile{Version: profile.FormatVersion, Source: path, Rows: columns[0].Rows, Features: r.features}
+	if path == "-" {
+		p.Source = "standard input"
 	}
 	return p, p.Validate()
+}
+
+// profiler is a table.Visitor that profiles what it is given.
+type profiler struct {
+	opts     profile.Options
+	columns  map[int]*profiled // that are being read
+	features []profile.Feature // of those that were
+	held     int               // values
+	limit    int               // of them
+}
+
+// Again implements table.Visitor.
+func (r *profiler) Again(column int) { r.forget(column) }
+
+func (r *profiler) forget(column int) {
+	if p := r.columns[column]; p != nil && p.numbers == nil {
+		r.held -= len(p.values.Missing)
+	}
+	delete(r.columns, column)
+}
+
+// Chunk implements table.Visitor.
+func (r *profiler) Chunk(i int, name string, absent int, c *table.Column) error {
+	p := r.columns[i]
+	if p == nil {
+		p = newProfiled(name, c.Numeric())
+		r.columns[i] = p
+	}
+	n := absent + c.Len()
+	if p.numbers == nil {
+		if r.held += n; r.held > r.limit {
+			if err := r.spill(); err != nil {
+				return err
+			}
+		}
+	}
+	for range absent {
+		if err := p.absent(); err != nil {
+			return err
+		}
+	}
+	return p.add(c)
+}
+
+// spill lets the columns that are being read go on in sketches.
+func (r *profiler) spill() error {
+	r.held = 0
+	for _, p := range r.columns {
+		if err := p.spill(r.opts); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Done implements table.Visitor.
+func (r *profiler) Done(i int, c table.StreamedColumn) error {
+	p := r.columns[i]
+	if p == nil {
+		return nil // no rows, which is the reader's to say
+	}
+	f, err := p.feature(c.Kind, r.opts)
+	r.forget(i)
+	if err == nil {
+		r.features = append(r.features, f)
+	}
+	return err
 }
 
 // Choose keeps only some features of a profile.

@@ -92,7 +92,8 @@ func (b *builder) again() *builder {
 // absent adds a row without a value.
 func (b *builder) absent() {
 	if b.column.Missing == nil {
-		b.column.Missing = make([]bool, b.rows, max(2*b.rows, 64))
+		n := b.column.Len()
+		b.column.Missing = make([]bool, n, max(2*n, 64))
 	}
 	b.column.Missing = append(b.column.Missing, true)
 	if b.mode == asNumber || b.mode == asDatetime {

@@ -2,8 +2,8 @@
 // gzipped), JSON Lines (plain or gzipped) and Parquet.
 //
 // Three ways in, one set of rules: Read holds a whole file, Open gives column by
-// column (a Parquet file is never held whole), Scan gives row by row in chunks
-// of bounded size.
+// column (a Parquet file is never held whole), Stream gives chunks of rows of
+// bounded size.
 //
 // # Types
 //

@@ -61,6 +61,17 @@ func (p *parquetFile) index(name string) int { return slices.Index(p.names, name
 // column reads one column of all row groups.
 func (p *parquetFile) column(name string, o *Options) (c *Column, err error) {
 	defer contain(&err)
+	b, err := p.read(name, o, nil)
+	if err != nil {
+		return nil, err
+	}
+	out := b.finish()
+	return &out, nil
+}
+
+// read gives one column of all row groups to a builder; after every page, to
+// what may take it away.
+func (p *parquetFile) read(name string, o *Options, after func(*builder) error) (*builder, error) {
 	i := p.index(name)
 	leaf, ok := p.file.Schema().Lookup(p.paths[i]...)
 	if !ok {
@@ -73,23 +84,22 @@ func (p *parquetFile) column(name string, o *Options) (c *Column, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: column %q: %w", ErrTable, name, err)
 	}
-	if b.mode == asNumber { // the footer may promise any number of rows
+	if b.mode == asNumber && after == nil { // the footer may promise any number of rows
 		b.column.Floats = make([]float64, 0, min(p.rows, 1<<20))
 	}
 	for _, group := range p.file.RowGroups() {
-		if err := chunk(group.ColumnChunks()[leaf.ColumnIndex], b, add); err != nil {
+		if err := chunk(group.ColumnChunks()[leaf.ColumnIndex], b, add, after); err != nil {
 			return nil, fmt.Errorf("%w: column %q: %w", ErrTable, name, err)
 		}
 	}
 	if b.rows != p.rows {
 		return nil, fmt.Errorf("%w: column %q has %d values, the file %d rows", ErrTable, name, b.rows, p.rows)
 	}
-	out := b.finish()
-	return &out, nil
+	return b, nil
 }
 
 // chunk gives the values of one column chunk to a builder.
-func chunk(c parquet.ColumnChunk, b *builder, add func(parquet.Value) error) error {
+func chunk(c parquet.ColumnChunk, b *builder, add func(parquet.Value) error, after func(*builder) error) error {
 	pages := c.Pages()
 	defer pages.Close()
 	values := make([]parquet.Value, 1024)
@@ -111,6 +121,9 @@ func chunk(c parquet.ColumnChunk, b *builder, add func(parquet.Value) error) err
 			})
 		}
 		parquet.Release(page)
+		if err == nil && after != nil {
+			err = after(b)
+		}
 		if err != nil {
 			return err
 		}
