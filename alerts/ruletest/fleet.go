@@ -158,12 +158,13 @@ func newFleet(name, why string, minutes int) *fleet {
 // usual is the reference of most cases: deciles cut finer in the tails, and a
 // bin for what is missing.
 func usual() bins {
-	return bins{"01a": .05, "01b (0, 1]": .1, "02 (1, 2]": .2, "03 (2, 3]": .23, "04 (3, 4]": .25, "09 (8, 9]": .02, "10c": .1, "92 missing": .05}
+	return bins{"01a": .05, "01b (0, 1]": .1, "02 (1, 2]": .2, "03 (2, 3]": .23, "04 (3, 4]": .25, "09 (8, 9]": .02, "10c": .1, "90 +Inf": 0, "92 missing": .05}
 }
 
-// shifted is a change of PSI 0.5 or so; nobody has the ninth bin any more.
+// shifted is a change of PSI 0.5 or so; nobody has the ninth bin any more, and a
+// bin that the reference never saw has rows.
 func shifted() bins {
-	return bins{"01a": .1, "01b (0, 1]": .2, "02 (1, 2]": .3, "03 (2, 3]": .2, "04 (3, 4]": .1, "10c": .05, "92 missing": .05}
+	return bins{"01a": .1, "01b (0, 1]": .2, "02 (1, 2]": .3, "03 (2, 3]": .2, "04 (3, 4]": .1, "10c": .03, "90 +Inf": .02, "92 missing": .05}
 }
 
 // growing counts rows a minute by shares, from a count at minute 0.

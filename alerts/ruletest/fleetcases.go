@@ -298,6 +298,10 @@ func cuts() *fleet {
 		f.counts("r", "a", feature, codes(p), growing(q, 100))
 		f.want(61, "gnomon:feature:ks", "r", feature, .02/.9, "cut after "+all[k-1])
 	}
+	p, q, ks := ramp(all)
+	f.profile("r", "a", "ramp", p, 20000)
+	f.counts("r", "a", "ramp", codes(p), growing(q, 100))
+	f.want(61, "gnomon:feature:ks", "r", "ramp", ks, "every bin counts")
 	return f
 }
 
@@ -312,21 +316,39 @@ func cut(all []string, k int) (p, q bins) {
 	return p, q
 }
 
+// ramp differs a little in every bin, all in one direction but for the last:
+// its KS adds them all up.
+func ramp(all []string) (p, q bins, ks float64) {
+	p, _ = cut(all, 1)
+	q = mix(p, p, 1)
+	last := len(all) - 1
+	for _, code := range all[:last] {
+		q[code] += .002
+		q[all[last]] -= .002
+	}
+	return p, q, .002 * float64(last) / .9
+}
+
 // dayCuts is cuts for the window of a day.
 func dayCuts() *fleet {
 	f := newFleet("every cut of KS in a day", "As for the hour, over its first minutes.", 30)
 	f.window = "1d"
 	all := rulesCuts()
-	for k := 1; k < len(all); k++ {
-		feature := fmt.Sprintf("f%02d", k)
-		p, q := cut(all, k)
+	for k := 1; k <= len(all); k++ {
+		feature, ks := fmt.Sprintf("f%02d", k), .02/.9
+		var p, q bins
+		if k == len(all) {
+			p, q, ks = ramp(all)
+		} else {
+			p, q = cut(all, k)
+		}
 		labels := fmt.Sprintf(`model="m", model_version="1", reference="r", feature=%q`, feature)
 		for _, code := range codes(p) {
 			f.gauge(fmt.Sprintf("gnomon:feature_bin:rows1m{%s, bin=%q}", labels, code), since(10*q[code]))
 			f.gauge(fmt.Sprintf("gnomon:reference_bin:ratio{%s, bin=%q}", labels, code), since(p[code]))
 		}
 		f.gauge("gnomon:reference:rows{"+labels+"}", since(20000))
-		f.want(20, "gnomon:feature:ks", "r", feature, .02/.9, "cut after "+all[k-1])
+		f.want(20, "gnomon:feature:ks", "r", feature, ks, "cut after "+all[k-1])
 	}
 	return f
 }

@@ -103,7 +103,8 @@ func (b *bench) cost() *probe {
 	limit := b.t.CostPer1k
 	feed := func(rate float64) feedFunc {
 		return func(s *scene, w who, level func(int) float64) {
-			s.counter(fmt.Sprintf("gnomon_cost_inferences_total{%s}", w), constant(rate, level), w.resets...)
+			s.counter(fmt.Sprintf("gnomon_cost_inferences_total{%s}", w), constant(rate*.7, level), w.resets...)
+			s.counter(fmt.Sprintf("gnomon_cost_inferences_total{%s}", w.at(w.instance+"z")), constant(rate*.3, level), w.resets...)
 			for _, component := range []string{"gpu", "host"} {
 				s.counter(fmt.Sprintf(`gnomon_cost_total{component=%q, currency="EUR", %s}`, component, w), scaled(level, rate/1000/2), w.resets...)
 			}
@@ -111,7 +112,9 @@ func (b *bench) cost() *probe {
 	}
 	return &probe{alert: "CostPer1k", class: "ticket", step: minute, slack: 2, counters: true, why: fmt.Sprintf("1,000 inferences cost %.4g, then %.4g: over 1h the price passes %.4g, and 30m later a ticket is there.", limit*.97, limit*1.03, limit),
 		segments: []segment{{70 * minute, limit / 2}, {150 * minute, limit * .97}, {150 * minute, limit * 1.03}, {180 * minute, limit / 2}},
-		feed:     feed(100), quiet: feed(0), holds: func(h *history) bool { return h.rate(hour) > limit }}
+		feed:     feed(100), quiet: feed(0), holds: func(h *history) bool { return h.rate(hour) > limit },
+		variants: []variant{{name: "little traffic", why: "0.8 inferences a second, for 0.8 and 1.5 times the price that is planned.", feed: feed(.8),
+			segments: []segment{{70 * minute, limit / 2}, {150 * minute, limit * .8}, {150 * minute, limit * 1.5}, {180 * minute, limit / 2}}}}}
 }
 
 // driftAlerts read the verdicts of sidecars and of the fleet's rules.
