@@ -288,45 +288,33 @@ func (b *bench) hysteresis() *fleet {
 // cuts: a feature for every cut, changed at that cut alone, so that its KS is
 // the share that crosses it.
 func cuts() *fleet {
-	f := newFleet("every cut of KS", "The share 0.02 goes from one bin to the next: the two cumulative shares differ by it at that cut and at no other. A bin of nan and one of missing are left out of both.", 62)
+	f := newFleet("every cut of KS", "Every bin up to a cut has 0.002 more than in the reference, the one beyond lacks it all: KS is 0.002 k / 0.9 at that cut. A bin of nan and one of missing are left out of both.", 62)
 	f.loaded("r", "a", since(-3600))
 	all := rulesCuts()
 	for k := 1; k < len(all); k++ {
 		feature := fmt.Sprintf("f%02d", k)
-		p, q := cut(all, k)
+		p, q, ks := cut(all, k)
 		f.profile("r", "a", feature, p, 20000)
 		f.counts("r", "a", feature, codes(p), growing(q, 100))
-		f.want(61, "gnomon:feature:ks", "r", feature, .02/.9, "cut after "+all[k-1])
+		f.want(61, "gnomon:feature:ks", "r", feature, ks, "cut after "+all[k-1])
 	}
-	p, q, ks := ramp(all)
-	f.profile("r", "a", "ramp", p, 20000)
-	f.counts("r", "a", "ramp", codes(p), growing(q, 100))
-	f.want(61, "gnomon:feature:ks", "r", "ramp", ks, "every bin counts")
 	return f
 }
 
-// cut is a reference over all bins and what differs from it at one cut alone.
-func cut(all []string, k int) (p, q bins) {
+// cut is a reference over all bins and what differs from it by a little in every
+// bin up to one cut, and by the rest in the bin beyond: KS adds up all of the
+// bins up to that cut.
+func cut(all []string, k int) (p, q bins, ks float64) {
 	p = bins{"91 nan": .05, "92 missing": .05}
 	for _, code := range all {
 		p[code] = .9 / float64(len(all))
 	}
 	q = mix(p, p, 1)
-	q[all[k-1]], q[all[k]] = q[all[k-1]]-.02, q[all[k]]+.02
-	return p, q
-}
-
-// ramp differs a little in every bin, all in one direction but for the last:
-// its KS adds them all up.
-func ramp(all []string) (p, q bins, ks float64) {
-	p, _ = cut(all, 1)
-	q = mix(p, p, 1)
-	last := len(all) - 1
-	for _, code := range all[:last] {
+	for _, code := range all[:k] {
 		q[code] += .002
-		q[all[last]] -= .002
+		q[all[k]] -= .002
 	}
-	return p, q, .002 * float64(last) / .9
+	return p, q, .002 * float64(k) / .9
 }
 
 // dayCuts is cuts for the window of a day.
@@ -334,14 +322,9 @@ func dayCuts() *fleet {
 	f := newFleet("every cut of KS in a day", "As for the hour, over its first minutes.", 30)
 	f.window = "1d"
 	all := rulesCuts()
-	for k := 1; k <= len(all); k++ {
-		feature, ks := fmt.Sprintf("f%02d", k), .02/.9
-		var p, q bins
-		if k == len(all) {
-			p, q, ks = ramp(all)
-		} else {
-			p, q = cut(all, k)
-		}
+	for k := 1; k < len(all); k++ {
+		feature := fmt.Sprintf("f%02d", k)
+		p, q, ks := cut(all, k)
 		labels := fmt.Sprintf(`model="m", model_version="1", reference="r", feature=%q`, feature)
 		for _, code := range codes(p) {
 			f.gauge(fmt.Sprintf("gnomon:feature_bin:rows1m{%s, bin=%q}", labels, code), since(10*q[code]))
