@@ -280,3 +280,25 @@ func TestAlertsSeeNow(t *testing.T) {
 		t.Errorf("an alert's points are %d from %s to %s", g.n, g.from, last)
 	}
 }
+
+// A hundred thousand series are more than the default takes: the panel says so
+// and what to do, and reading stops there.
+func TestHundredThousandSeries(t *testing.T) {
+	var written atomic.Int64
+	d := newDatasource(t, answering(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"status":"success","data":{"resultType":"vector","result":[`)
+		for i := range 100_000 {
+			n, err := fmt.Fprintf(w, `{"metric":{"model":"m","model_version":"1","feature":"f%d","bin":"01"},"value":[1,"1"]},`, i)
+			if err != nil {
+				return // the plugin has heard enough
+			}
+			written.Add(int64(n))
+		}
+		fmt.Fprint(w, `{"metric":{},"value":[1,"1"]}]}}`)
+	}), map[string]any{"recordedRows": "never"}, clock)
+	r := ask(t, d, "drift", map[string]any{})
+	if r.Error == nil || !strings.Contains(r.Error.Error(), "more series than the data source takes: the cap is 20000") || r.ErrorSource != backend.ErrorSourceDownstream {
+		t.Errorf("%v (%s) after %d bytes", r.Error, r.ErrorSource, written.Load())
+	}
+}

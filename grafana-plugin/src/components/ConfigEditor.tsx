@@ -47,7 +47,9 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
       <Text id="max-response" type="number" label="Largest answer (MiB)" placeholder="64" value={jsonData.maxResponseMiB} onChange={(v) => set({ maxResponseMiB: v === '' ? undefined : Number(v) })} />
       <Text id="max-series" type="number" label="Most series of an answer" placeholder="20000" value={jsonData.maxSeries} onChange={(v) => set({ maxSeries: v === '' ? undefined : Number(v) })} />
 
-      <h3 className="page-heading">gnomon sidecars</h3>
+      <h3 className="page-heading" style={{ marginTop: 32 }}>
+        gnomon sidecars
+      </h3>
       <InlineField label="Found by" labelWidth={width} tooltip="Their API tells events in words and single records. Everything else works without it.">
         <RadioButtonGroup aria-label="Found by" value={discovery} options={discoveries} onChange={(d) => setGnomon({ discovery: d })} />
       </InlineField>
