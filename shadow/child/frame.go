@@ -5,7 +5,10 @@
 //
 // Parent and child talk through a socket pair: a handshake in JSON, then
 // frames. Tensors cross it with one copy: their bytes are written from where
-// they are, and read into one buffer which the results then share.
+// they are, and read into one buffer which the results then share. Inputs
+// through shared memory were measured too: no difference (1.17 and 1.16 times
+// the CPU of the same engine in this process, batches of 64 inputs of 12 KB);
+// what costs is waking two processes, not the copy.
 package child
 
 import (
