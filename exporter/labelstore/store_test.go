@@ -247,14 +247,14 @@ func TestBackupIsAStore(t *testing.T) {
 	}
 }
 
-// TestBoundedOnDisk floods a store of 16 MiB with five times as much.
+// TestBoundedOnDisk floods a store of 16 MiB with more than twice as much.
 func TestBoundedOnDisk(t *testing.T) {
 	c := &clock{}
 	d := OpenDisk(DiskSettings{Path: t.TempDir(), Limit: 16 << 20, Now: c.now})
 	defer d.Close()
 	v := make([]byte, 1000)
 	refused := 0
-	for i := range 80 {
+	for i := range 40 {
 		b := Batch{}
 		for k := range 1000 {
 			for j := range v {

@@ -60,7 +60,7 @@ func appendPrediction(b []byte, p *Prediction) []byte {
 		b = appendString(b, s)
 	}
 	b = appendStrings(b, p.Classes)
-	b = appendTime(b, p.Time)
+	b = appendTime(appendTime(b, p.Time), p.came)
 	b = appendFloat(appendFloat(b, p.Value), p.Confidence)
 	b = binary.AppendUvarint(b, uint64(len(p.Scores)))
 	for _, s := range p.Scores {
@@ -192,7 +192,7 @@ func (r *reader) prediction() *Prediction {
 		r.fail()
 		return nil
 	}
-	p := &Prediction{ID: r.string(), Model: r.string(), Version: r.string(), Class: r.string(), Classes: r.strings(), Time: r.time()}
+	p := &Prediction{ID: r.string(), Model: r.string(), Version: r.string(), Class: r.string(), Classes: r.strings(), Time: r.time(), came: r.time()}
 	p.Value, p.Confidence = r.float(), r.float()
 	n := r.uint()
 	if n*4 > uint64(len(r.b)) || n > maxScores {

@@ -179,6 +179,9 @@ func (j *Joiner) lose(n int, err error) {
 }
 
 func (j *Joiner) predict(w *work, p *Prediction) error {
+	if p.came.IsZero() {
+		p.came = j.s.Now()
+	}
 	list, err := j.entry(w, p.ID)
 	if err != nil {
 		return err
@@ -261,7 +264,13 @@ func (j *Joiner) label(w *work, l record.Label) error {
 		list = slices.Clone(list)
 		list[i] = &q
 		w.set(l.ID, list)
-		j.apply(w, &q, l, at)
+		known := at
+		if l.Time.IsZero() && p.came.Sub(p.Time) > j.s.TTL {
+			// Recorded traffic: its labels are as late as they came after it, not
+			// as it is old.
+			known = p.Time.Add(now.Sub(p.came))
+		}
+		j.apply(w, &q, l, known)
 	}
 	if !found {
 		j.wait(w, l, at)

@@ -200,6 +200,25 @@ func TestRepeatedPrediction(t *testing.T) {
 	}
 }
 
+// TestRecordedTraffic: of what happened years ago, labels without a time are as
+// late as they came after their predictions.
+func TestRecordedTraffic(t *testing.T) {
+	w := newWorld(t, nil)
+	long := w.now.Add(-20 * 365 * 24 * time.Hour)
+	for i := range 60 {
+		w.joiner.Predict([]*Prediction{{ID: fmt.Sprint(i), Model: "m", Version: "1", Time: long.Add(time.Duration(i) * time.Hour), Class: "1", Value: math.NaN(), Confidence: .9}})
+	}
+	w.now = w.now.Add(time.Minute)
+	for i := range 60 {
+		w.label(record.Label{ID: fmt.Sprint(i), Class: fmt.Sprint(i % 2)})
+	}
+	w.now = w.now.Add(5 * time.Minute)
+	p := w.result()
+	if got := w.counts(); got != "matched 60 " || p.Accuracy == nil || p.Accuracy.N < 50 {
+		t.Errorf("%q, accuracy %+v, %s", got, p.Accuracy, p.Maturity.Words)
+	}
+}
+
 // TestRestart: everything that was acknowledged is there again, the same to
 // the last digit, from a checkpoint and the log behind it.
 func TestRestart(t *testing.T) {

@@ -48,6 +48,8 @@ type Prediction struct {
 	Slices     []string // names of the slices that it is in
 	Others     []string // what each shadow answers, in configured order: a class, a value, "" unknown
 
+	came time.Time // when it was seen here: recorded traffic is older than that
+
 	// What was joined so far.
 	label  *record.Label
 	seq    uint64 // of the outcome
