@@ -93,10 +93,6 @@ test-statistics: ## hold the stated rates, delays and intervals by simulation at
 	@set -o pipefail; { $(GO) test -count=1 -v ./driftlib/internal/trust -args -full && $(GO) test -count=1 -v -run TestTrust ./driftlib/verdict -args -full; } | \
 	  grep --line-buffered -v '^=== ' | sed -E 's/^ +[a-z_]+\.go:[0-9]+: //'
 
-test-gpu: ## compare with nvidia-smi on this machine's NVIDIA GPU; SKIP without one
-	@if ! command -v nvidia-smi >/dev/null || ! nvidia-smi -L >/dev/null 2>&1; then echo "SKIP test-gpu: no NVIDIA GPU (nvidia-smi lists none)"; \
-	else GNOMON_TEST_GPU=1 $(GO) test -count=1 -v -run 'TestRealGPU' ./exporter/gpu; fi
-
 servers: ## the taps on real servers: Triton, MLServer, Kafka, Envoy, nginx; pandas and DuckDB on the inference log; SKIP what is not here
 	@exporter/tap/real/install.sh
 	@set -o pipefail; GNOMON_SERVERS=1 $(GO) test -count=1 -timeout 20m -v -run 'Test(Triton|MLServer|Kafka|EnvoyMirror|NginxMirror)$$' ./exporter/tap/real | grep -vE '^=== (RUN|PAUSE|CONT)'
@@ -125,8 +121,10 @@ crash: ## kill a process that labels with SIGKILL, fifty times
 	$(GO) test -run TestKilled -crashes 50 -v ./exporter/monitor/labels
 
 .PHONY: test-gpu
-test-gpu: deps ## the engine's conformance suite on CUDA, TensorRT and WebGPU of a real GPU (GNOMON_ONNXRUNTIME_LIBRARY names a library that has them); SKIP what is missing
+test-gpu: deps ## the engine's conformance suite on CUDA, TensorRT and WebGPU of a real GPU (GNOMON_ONNXRUNTIME_LIBRARY names a library that has them), and the GPU metrics against nvidia-smi; SKIP what is missing
 	GNOMON_TEST_GPU=1 $(GO) test -count=1 -v -run 'TestConformance|TestNodesOnTheCPU' ./shadow/onnx | grep -E '^(---|    ---|FAIL|PASS|ok)|SKIP'
+	@if ! command -v nvidia-smi >/dev/null || ! nvidia-smi -L >/dev/null 2>&1; then echo "SKIP: no NVIDIA GPU (nvidia-smi lists none) to compare the GPU metrics with"; \
+	else GNOMON_TEST_GPU=1 $(GO) test -count=1 -v -run 'TestRealGPU' ./exporter/gpu; fi
 
 bench: deps ## run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./driftlib/... ./shadow/... ./exporter/...
