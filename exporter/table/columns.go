@@ -1,6 +1,7 @@
 package table
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -141,9 +142,15 @@ func appendList[T any](row parquet.Row, list []T, column int) parquet.Row {
 // ErrTable.
 func ReadColumns(in io.ReaderAt, size int64) (fields []Field, metadata map[string]string, err error) {
 	defer contain(&err)
+	if err := footerFits(in, size); err != nil {
+		return nil, nil, err
+	}
 	file, err := parquet.OpenFile(in, size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: no Parquet file, or a damaged one: %w", ErrTable, err)
+	}
+	if err := plausible(file, size); err != nil {
+		return nil, nil, err
 	}
 	metadata = map[string]string{}
 	for _, kv := range file.Metadata().KeyValueMetadata {
@@ -165,7 +172,46 @@ func ReadColumns(in io.ReaderAt, size int64) (fields []Field, metadata map[strin
 			return nil, nil, err
 		}
 	}
+	for i := range fields {
+		if int64(len(fields[i].Values)) != file.NumRows() {
+			return nil, nil, fmt.Errorf("%w: a damaged Parquet file: column %q has %d values, the file %d rows", ErrTable, fields[i].Name, len(fields[i].Values), file.NumRows())
+		}
+	}
 	return fields, metadata, nil
+}
+
+// footerFits refuses a file whose last bytes promise a longer footer than the
+// file: the decoder would allocate up to 4 GiB for it before it looks.
+func footerFits(in io.ReaderAt, size int64) error {
+	var end [8]byte
+	if size < 12 {
+		return fmt.Errorf("%w: no Parquet file: %d bytes", ErrTable, size)
+	}
+	if _, err := in.ReadAt(end[:], size-8); err != nil {
+		return fmt.Errorf("%w: %w", ErrTable, err)
+	}
+	if n := int64(binary.LittleEndian.Uint32(end[:])); n > size-12 {
+		return fmt.Errorf("%w: no Parquet file, or a damaged one: a footer of %d bytes in %d", ErrTable, n, size)
+	}
+	return nil
+}
+
+// plausible refuses a file whose footer promises more than its size can hold: a
+// damaged one would otherwise be answered with as much memory.
+func plausible(file *parquet.File, size int64) error {
+	const most = 1000 // times smaller than its contents, at the most, is a file
+	for _, g := range file.Metadata().RowGroups {
+		if g.NumRows < 0 || g.NumRows > most*size {
+			return fmt.Errorf("%w: a damaged Parquet file: %d rows in %d bytes", ErrTable, g.NumRows, size)
+		}
+		for i := range g.Columns {
+			m := &g.Columns[i].MetaData
+			if m.TotalUncompressedSize < 0 || m.TotalUncompressedSize > most*size || m.TotalCompressedSize < 0 || m.TotalCompressedSize > size || m.NumValues < 0 || m.NumValues > most*size {
+				return fmt.Errorf("%w: a damaged Parquet file: a column of %d bytes in %d", ErrTable, m.TotalUncompressedSize, size)
+			}
+		}
+	}
+	return nil
 }
 
 func kindOf(leaf parquet.LeafColumn, path []string) (FieldKind, error) {
@@ -191,9 +237,12 @@ func kindOf(leaf parquet.LeafColumn, path []string) (FieldKind, error) {
 func readGroup(group parquet.RowGroup, fields []Field) error {
 	rows := group.Rows()
 	defer rows.Close()
-	buffer := make([]parquet.Row, 64)
+	buffer, left := make([]parquet.Row, 64), group.NumRows()
 	for {
 		n, err := rows.ReadRows(buffer)
+		if left -= int64(n); left < 0 {
+			return fmt.Errorf("%w: a damaged Parquet file: more rows than it says", ErrTable)
+		}
 		for _, row := range buffer[:n] {
 			row.Range(func(column int, values []parquet.Value) bool {
 				f := &fields[column]

@@ -2,6 +2,7 @@ package table
 
 import (
 	"bytes"
+	"errors"
 	"testing"
 	"time"
 
@@ -40,6 +41,30 @@ func TestColumnsReadBackTheSame(t *testing.T) {
 		if err := WriteColumns(&b, bad, nil); err == nil {
 			t.Errorf("%v was written", bad)
 		}
+	}
+}
+
+// TestDamagedFooter: a footer longer than the file is refused before memory is
+// taken for it.
+func TestDamagedFooter(t *testing.T) {
+	var b bytes.Buffer
+	if err := WriteColumns(&b, []Field{{"id", StringField, []any{"a"}}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	data := b.Bytes()
+	for _, length := range []byte{0x7f, 0xff} {
+		damaged := bytes.Clone(data)
+		damaged[len(damaged)-5] = length
+		if allocated := testing.AllocsPerRun(1, func() {
+			if _, _, err := ReadColumns(bytes.NewReader(damaged), int64(len(damaged))); !errors.Is(err, ErrTable) {
+				t.Errorf("%v", err)
+			}
+		}); allocated > 100 {
+			t.Errorf("%v allocations", allocated)
+		}
+	}
+	if _, _, err := ReadColumns(bytes.NewReader(nil), 0); !errors.Is(err, ErrTable) {
+		t.Errorf("nothing: %v", err)
 	}
 }
 

@@ -31,6 +31,9 @@ func openParquet(in *input, o *Options) (p *parquetFile, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := footerFits(at, size); err != nil {
+		return nil, err
+	}
 	file, err := parquet.OpenFile(at, size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
 	if err != nil {
 		return nil, fmt.Errorf("%w: no Parquet file, or a damaged one: %w", ErrTable, err)
