@@ -84,6 +84,7 @@ async function editors(job) {
   await page.getByLabel('gnomonBearerToken').fill('s3cret');
   out.options = await saved('options');
   await page.locator('#variable-model').click();
+  await page.getByRole('option', { name: 'digits' }).first().waitFor({ timeout: 20000 }).catch(() => {});
   out.offered = await page.getByRole('option').allTextContents();
   await page.keyboard.press('Escape');
   // A live channel, as a panel would listen to it.
