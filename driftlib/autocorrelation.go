@@ -123,10 +123,17 @@ func returns(sequence []int, counts []float64, lag int) []float64 {
 	if lag == 0 {
 		copy(out, counts)
 	} else {
+		again := make([]int, len(counts))
+		before := sequence[:n-lag]
 		for i, c := range sequence[lag:] {
-			if sequence[i] == c {
-				out[c]++
+			same := 0 // without a branch: whether a class comes back is not predictable
+			if before[i] == c {
+				same = 1
 			}
+			again[c] += same
+		}
+		for j, m := range again {
+			out[j] = float64(m)
 		}
 	}
 	edges := make([]float64, len(counts))

@@ -100,7 +100,10 @@ func ksExtremes[F float32 | float64](x, y []F) (above, below int) {
 	start := i*m - j*n
 	low := ksMerge[F]{x: x[:i], y: y[:j], n: n, m: m}
 	high := ksMerge[F]{x: x[i:], y: y[j:], n: n, m: m, diff: start, above: max(start, 0), below: min(start, 0)}
-	ksBoth(&low, &high)
+	for ksBoth(&low, &high) {
+		low.tie()
+		high.tie()
+	}
 	low.rest()
 	high.rest()
 	return max(low.above, high.above), min(low.below, high.below)
@@ -123,12 +126,7 @@ func (e *ksMerge[F]) rest() {
 		a, b := x[i], y[j]
 		if a == b {
 			from, also := i, j
-			for i < len(x) && x[i] == a {
-				i++
-			}
-			for j < len(y) && y[j] == a {
-				j++
-			}
+			i, j = i+equal(x[i:], a), j+equal(y[j:], a)
 			diff += (i-from)*m - (j-also)*n
 		} else {
 			first := 0
@@ -144,9 +142,29 @@ func (e *ksMerge[F]) rest() {
 	e.above, e.below = above, below
 }
 
+// tie takes a value that both pieces begin with, all of it.
+func (e *ksMerge[F]) tie() {
+	a := e.x[0]
+	if a != e.y[0] {
+		return
+	}
+	i, j := equal(e.x, a), equal(e.y, a)
+	e.x, e.y = e.x[i:], e.y[j:]
+	e.diff += i*e.m - j*e.n
+	e.above, e.below = max(e.above, e.diff), min(e.below, e.diff)
+}
+
+// equal is how many values from the first on are a.
+func equal[F float32 | float64](x []F, a F) (n int) {
+	for n < len(x) && x[n] == a {
+		n++
+	}
+	return n
+}
+
 // ksBoth merges two pairs of pieces in step until either meets a value that both
-// samples have, or an end.
-func ksBoth[F float32 | float64](p, q *ksMerge[F]) {
+// samples have, which is true, or an end.
+func ksBoth[F float32 | float64](p, q *ksMerge[F]) (tied bool) {
 	n, m := p.n, p.m
 	px, py, qx, qy := p.x, p.y, q.x, q.y
 	pd, qd := p.diff, q.diff
@@ -155,6 +173,7 @@ func ksBoth[F float32 | float64](p, q *ksMerge[F]) {
 	for i < len(px) && j < len(py) && k < len(qx) && l < len(qy) {
 		a, b, c, d := px[i], py[j], qx[k], qy[l]
 		if a == b || c == d {
+			tied = true
 			break
 		}
 		first, other := 0, 0
@@ -174,6 +193,7 @@ func ksBoth[F float32 | float64](p, q *ksMerge[F]) {
 	}
 	p.x, p.y, p.diff, p.above, p.below = px[i:], py[j:], pd, above, below
 	q.x, q.y, q.diff, q.above, q.below = qx[k:], qy[l:], qd, above, below
+	return tied
 }
 
 // KSExactPValue is P(D >= d) for samples of n and m values of one continuous

@@ -18,6 +18,7 @@ import (
 	"github.com/gnomon-dev/gnomon/driftlib"
 	"github.com/gnomon-dev/gnomon/driftlib/cbpe"
 	"github.com/gnomon-dev/gnomon/driftlib/profile"
+	"github.com/gnomon-dev/gnomon/driftlib/verdict"
 	"github.com/gnomon-dev/gnomon/driftlib/window"
 )
 
@@ -29,6 +30,7 @@ var works = map[string]func(dir string) (func() float64, error){
 	"ks-window":    ksWindow,
 	"ingest":       ingest,
 	"cbpe":         estimate,
+	"all":          everything,
 }
 
 func main() {
@@ -40,7 +42,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) != 2 || works[args[0]] == nil {
-		return errors.New("give a work (ks-batch, ks-presorted, ks-window, ingest, cbpe) and the folder of the data")
+		return errors.New("give a work (ks-batch, ks-presorted, ks-window, ingest, cbpe, all) and the folder of the data")
 	}
 	runtime.GOMAXPROCS(1)
 	do, err := works[args[0]](args[1])
@@ -112,6 +114,38 @@ func ksPresorted(dir string) (func() float64, error) {
 			s.Sort(cur[k])
 			r, _ := driftlib.KolmogorovSmirnovSorted(ref[k], cur[k])
 			sum += r.D
+		}
+		return sum
+	}, err
+}
+
+// everything is what gnomon drift computes of columns in memory: the reference's
+// profile with bins and dependence in time, all statistics of the current side,
+// verdicts adjusted over the columns.
+func everything(dir string) (func() float64, error) {
+	ref, cur, err := both(dir, 50)
+	return func() (sum float64) {
+		var s profile.Scratch
+		results := make([]verdict.Result, len(ref))
+		for k := range ref {
+			p, err := profile.FromColumns([]profile.Column{{Name: "x", Kind: profile.Numeric, Floats: ref[k]}}, profile.Options{Sample: len(ref[k]), Scratch: &s})
+			if err != nil {
+				return math.NaN()
+			}
+			known, err := verdict.NewReference(&p.Features[0])
+			if err != nil {
+				return math.NaN()
+			}
+			s.Sort(cur[k])
+			counts := make([]float64, known.Binner.Len())
+			known.Binner.CountSorted(cur[k], counts)
+			results[k] = verdict.Compare(known, verdict.Sample{Counts: counts, Sorted: cur[k]})
+		}
+		o := verdict.Defaults()
+		o.Independent = true
+		verdict.Adjust(results, o)
+		for _, r := range results {
+			sum += r.KS
 		}
 		return sum
 	}, err

@@ -2,7 +2,6 @@ package sequential
 
 import (
 	"math"
-	"slices"
 
 	"github.com/gnomon-dev/gnomon/driftlib"
 	"gonum.org/v1/gonum/stat/distuv"
@@ -15,7 +14,14 @@ import (
 // order of time (a shuffled one gives 1, and voids the alarms' rate); counts
 // how often each bin occurs.
 func Tau(sequence []int, counts []float64) float64 {
-	return TauStrata(sequence, make([]int, len(sequence)), [][]float64{counts})
+	scores := normalScores(counts)
+	z := make([]float64, 0, len(sequence))
+	for _, j := range sequence {
+		if j >= 0 && j < len(scores) {
+			z = append(z, scores[j])
+		}
+	}
+	return tauOf(z)
 }
 
 // TauStrata is Tau of a detector with strata: strata[i] is that of row i, and
@@ -28,15 +34,23 @@ func TauStrata(sequence, strata []int, counts [][]float64) float64 {
 	for s := range counts {
 		scores[s] = normalScores(counts[s])
 	}
-	var z, squared []float64
+	z := make([]float64, 0, len(sequence))
 	for i, j := range sequence {
 		if i >= len(strata) || strata[i] < 0 || strata[i] >= len(scores) || j < 0 || j >= len(scores[strata[i]]) {
 			continue
 		}
-		v := scores[strata[i]][j]
-		z, squared = append(z, v), append(squared, v*v)
+		z = append(z, scores[strata[i]][j])
 	}
-	t := max(timeOf(z), timeOf(squared))
+	return tauOf(z)
+}
+
+// tauOf is the time of scores or of their squares, rounded up. It squares z.
+func tauOf(z []float64) float64 {
+	t := timeOf(z)
+	for i, v := range z {
+		z[i] = v * v
+	}
+	t = max(t, timeOf(z))
 	if !(t >= 1.1) {
 		return 1
 	}
@@ -47,7 +61,19 @@ func TauStrata(sequence, strata []int, counts [][]float64) float64 {
 // rounding: the squared scores of two equally likely bins are all the same, up to
 // the last bit, and that bit hangs together in time.
 func timeOf(z []float64) float64 {
-	if len(z) == 0 || slices.Max(z)-slices.Min(z) <= 1e-9*(1+math.Abs(z[0])) {
+	if len(z) == 0 {
+		return 1
+	}
+	low, high := z[0], z[0]
+	for _, v := range z {
+		if v < low {
+			low = v
+		}
+		if v > high {
+			high = v
+		}
+	}
+	if high-low <= 1e-9*(1+math.Abs(z[0])) {
 		return 1
 	}
 	return driftlib.AutocorrelationTime(z)

@@ -13,6 +13,7 @@ package window
 
 import (
 	"math"
+	"slices"
 	"sync/atomic"
 )
 
@@ -113,7 +114,9 @@ func (w *Sliding) Copy(dst []float32, bins int) Copy {
 }
 
 func (r *ring) copyRange(dst []float32, bins int, from, to uint64) Copy {
-	c := Copy{Values: dst[:0], Counts: make([]float64, max(bins, 0))}
+	c := Copy{Counts: make([]float64, max(bins, 0))}
+	values := slices.Grow(dst[:0], int(to-from))[:to-from]
+	finite := 0
 	// Two runs without a division a value: to the end of the slots, and from
 	// their start.
 	for n := from; n < to; {
@@ -121,12 +124,23 @@ func (r *ring) copyRange(dst []float32, bins int, from, to uint64) Copy {
 		at, lap := n%size, r.lap(n)
 		run := min(size-at, to-n)
 		for i := range r.slots[at : at+run] {
-			if slot := r.slots[at+uint64(i)].Load(); slot&lapMask == lap {
-				c.add(slot)
+			slot := r.slots[at+uint64(i)].Load()
+			if slot&lapMask != lap {
+				continue
+			}
+			v, bin := unpack(slot)
+			c.N++
+			if bin < len(c.Counts) {
+				c.Counts[bin]++
+			}
+			values[finite] = v // without a branch: the next one overwrites what is not finite
+			if v-v == 0 {
+				finite++
 			}
 		}
 		n += run
 	}
+	c.Values = values[:finite]
 	return c
 }
 

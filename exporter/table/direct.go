@@ -51,6 +51,14 @@ func looked[F float32 | float64](page parquet.Page, b *builder, codes []int32, d
 			return false // a damaged file, which the slow path refuses
 		}
 	}
+	if page.NumNulls() == 0 && b.column.Missing == nil && int64(len(codes)) == page.NumValues() {
+		for _, c := range codes {
+			b.column.Floats = append(b.column.Floats, float64(dict[c]))
+		}
+		b.rows += len(codes)
+		b.values += len(codes)
+		return true
+	}
 	return placed(page, b, len(codes), func(i int) float64 { return float64(dict[codes[i]]) })
 }
 

@@ -97,7 +97,7 @@ func scatter(x, tmp []float64, counts [][radixSize]uint32, first int) {
 }
 
 // mend sorts by insertion; false where that takes more than a move a value.
-func mend(x []float64) bool {
+func mend[F float32 | float64](x []F) bool {
 	moves := len(x)
 	for i := 1; i < len(x); i++ {
 		v := x[i]
@@ -141,23 +141,40 @@ func Float32s(x, tmp []float32) {
 
 func key32(b uint32) uint32 { return b ^ (uint32(int32(b)>>31) | 1<<31) }
 
+// sort32 sorts as sort64 does: by the upper two digits, which hold sign, exponent
+// and 13 bits of the fraction, and the rest by insertion.
 func sort32(x, tmp []float32) {
-	var counts [digits32][radixSize]uint32
+	digits32of(x, tmp, 1)
+	if !mend(x) {
+		digits32of(x, tmp, 0)
+	}
+}
+
+// digits32of sorts by the digits from first on.
+func digits32of(x, tmp []float32, first int) {
+	var all [digits32][radixSize]uint32
+	low, middle, high := &all[0], &all[1], &all[2]
 	for _, v := range x {
 		k := key32(math.Float32bits(v))
-		counts[0][k&mask]++
-		counts[1][k>>digitBits&mask]++
-		counts[2][k>>(2*digitBits)&mask]++
+		middle[k>>digitBits&mask]++
+		high[k>>(2*digitBits)]++
 	}
+	if first == 0 {
+		for _, v := range x {
+			low[key32(math.Float32bits(v))&mask]++
+		}
+	}
+	counts := all[first:]
 	from, to := x, tmp
-	for d := range digits32 {
+	for d := range counts {
 		c := &counts[d]
-		if c[key32(math.Float32bits(from[0]))>>(d*digitBits)&mask] == uint32(len(x)) {
+		shift := (first + d) * digitBits
+		if c[key32(math.Float32bits(from[0]))>>shift&mask] == uint32(len(x)) {
 			continue
 		}
 		offsets(c)
 		for _, v := range from {
-			k := key32(math.Float32bits(v)) >> (d * digitBits) & mask
+			k := key32(math.Float32bits(v)) >> shift & mask
 			to[c[k]] = v
 			c[k]++
 		}
