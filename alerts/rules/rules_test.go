@@ -60,7 +60,7 @@ func TestCatalogue(t *testing.T) {
 	names := New(spec.Default()).Names()
 	for _, want := range strings.Fields(`AvailabilityBudgetBurn AvailabilitySlowBurn BudgetExhausted ServingDown ExporterAbsent LatencyP99Burn LatencyP95SlowBurn
 		ThroughputCollapse AccuracyCatastrophic AccuracyDegraded SilentRegression ABDeltaNegative FeatureDrift LabelDrift PredictionSkew CalibrationDrift PipelineStale
-		LabelPipelineStale GPUOOM GPUMemoryHigh GPUXidFatal GPUECC GPUThermal GPUUnderused ColdStart HostMemoryHigh VersionMismatch ModelPoisoningSuspected RetrainOverdue
+		LabelPipelineStale GPUOOM GPUMemoryHigh GPUXidFatal GPUECC GPUThermal GPUUnderused ColdStart HostMemoryHigh VersionMismatch ModelPoisoningSuspected RetrainOverdue RetrainWanted
 		RetrainCompleted CostPer1k MonitorBlind Watchdog`) {
 		if !slices.Contains(names, want) {
 			t.Errorf("no %s", want)

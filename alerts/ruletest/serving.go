@@ -219,6 +219,8 @@ func (b *bench) identity() []*probe {
 			}}}},
 		{alert: "RetrainOverdue", class: "ticket", step: 5 * minute, why: fmt.Sprintf("%.6g s after training a ticket is due, an hour later it is there.", trained),
 			segments: around(1, trained*.999, trained*1.001, 3*hour), feed: with(stale("gnomon_model_trained_timestamp_seconds")), holds: func(h *history) bool { return h.now() > trained }},
+		{alert: "RetrainWanted", class: "info", step: 2 * minute, why: "Half an hour of it is told; less is not, and an hour after its end it is over.",
+			segments: []segment{{10 * minute, 0}, {20 * minute, 1}, {20 * minute, 0}, {70 * minute, 1}, {90 * minute, 0}}, holds: is(1), feed: with(level("gnomon_retrain_wanted", ""))},
 		{alert: "RetrainCompleted", class: "info", step: 30 * second, noRedeploy: true, slack: 1, why: "One change within 15m is told at once.",
 			segments: []segment{{20 * minute, 0}, {30 * second, 1}, {30 * minute, 0}},
 			feed: func(s *scene, w who, level func(int) float64) {

@@ -111,6 +111,7 @@ type Model struct {
 	Identity  Identity  `yaml:"identity"`
 	Explain   Explain   `yaml:"explain"`
 	Card      Card      `yaml:"card"`
+	Retrain   Retrain   `yaml:"retrain"`
 
 	Experiments []Experiment `yaml:"experiments"`
 
@@ -192,6 +193,7 @@ func Default() Config {
 // modelDefaults fills what a listed model leaves out.
 func modelDefaults(m *Model) {
 	m.Output.defaults()
+	m.Retrain.defaults()
 	for i := range m.Experiments {
 		experimentDefaults(&m.Experiments[i])
 	}

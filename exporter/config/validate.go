@@ -14,7 +14,7 @@ func structTypes() []reflect.Type {
 	return []reflect.Type{
 		reflect.TypeFor[Config](), reflect.TypeFor[Sampling](), reflect.TypeFor[Queue](), reflect.TypeFor[Budget](), reflect.TypeFor[Evaluation](),
 		reflect.TypeFor[Runtime](), reflect.TypeFor[Labels](), reflect.TypeFor[LabelStore](), reflect.TypeFor[LabelKafka](), reflect.TypeFor[LabelFolder](), reflect.TypeFor[Slice](), reflect.TypeFor[Discover](), reflect.TypeFor[Model](),
-		reflect.TypeFor[Reference](), reflect.TypeFor[Output](), reflect.TypeFor[Shadow](), reflect.TypeFor[Provider](), reflect.TypeFor[Padding](), reflect.TypeFor[Input](), reflect.TypeFor[Identity](), reflect.TypeFor[Explain](), reflect.TypeFor[Card](), reflect.TypeFor[Experiment](), reflect.TypeFor[Arm](), reflect.TypeFor[Figure](),
+		reflect.TypeFor[Reference](), reflect.TypeFor[Output](), reflect.TypeFor[Shadow](), reflect.TypeFor[Provider](), reflect.TypeFor[Padding](), reflect.TypeFor[Input](), reflect.TypeFor[Identity](), reflect.TypeFor[Explain](), reflect.TypeFor[Card](), reflect.TypeFor[Retrain](), reflect.TypeFor[Experiment](), reflect.TypeFor[Arm](), reflect.TypeFor[Figure](),
 		reflect.TypeFor[Taps](), reflect.TypeFor[GRPC](), reflect.TypeFor[Mirror](), reflect.TypeFor[CloudEvents](),
 		reflect.TypeFor[Kafka](), reflect.TypeFor[SASL](), reflect.TypeFor[File](), reflect.TypeFor[Body](),
 		reflect.TypeFor[Primary](), reflect.TypeFor[GPU](), reflect.TypeFor[Memory](), reflect.TypeFor[Cost](),
@@ -139,6 +139,7 @@ func (m *Model) check(k *checker, at string) {
 		k.that(m.Identity.Interval > 0, at+".identity.interval", "write how often the primary is probed, such as 1m", "is 0, and a trigger set is given")
 	}
 	m.Body.check(k, at+".body")
+	m.Retrain.check(k, at+".retrain")
 	for i := range m.Experiments {
 		m.Experiments[i].check(k, fmt.Sprintf("%s.experiments[%d]", at, i), m)
 	}

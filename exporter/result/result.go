@@ -66,6 +66,7 @@ type Model struct {
 	Suspects    []Suspect    `json:"suspects,omitempty"` // signs of attack
 
 	Attributions *Attributions `json:"attributions,omitempty"`
+	Retrain      *Retrain      `json:"retrain,omitempty"`
 	Experiments  []Experiment  `json:"experiments,omitempty"`
 
 	Digest     string     `json:"digest,omitempty"` // of the registered model's file: the twin's, else the first shadow's

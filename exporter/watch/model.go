@@ -48,6 +48,8 @@ type Model struct {
 	worst   *worst.Keeper
 
 	judge *verdictwords.Judge
+
+	wanted map[string]time.Time // of evaluate alone: since when each signal asks for a training
 }
 
 // Settings is what every Model shares.

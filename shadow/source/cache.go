@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // cache keeps downloaded models: every model in a folder named by the digest
@@ -25,6 +26,7 @@ type note struct {
 	Version string   `json:"version,omitempty"`
 	Tag     string   `json:"tag,omitempty"` // of the origin: an ETag, an MLflow run
 	Weights string   `json:"weights"`
+	Created int64    `json:"created,omitempty"` // of the registry's version, milliseconds since 1970
 }
 
 func newCache(dir string) (*cache, error) {
@@ -55,7 +57,7 @@ func (c *cache) last(ref string) (Model, note, bool) {
 	if json.Unmarshal(data, &n) != nil || len(n.Files) == 0 || !filepath.IsLocal(n.Folder) {
 		return Model{}, note{}, false
 	}
-	m := Model{Version: n.Version, Origin: redact(ref)}
+	m := Model{Version: n.Version, Origin: redact(ref), Created: millis(n.Created)}
 	for _, f := range n.Files {
 		if !filepath.IsLocal(f) {
 			return Model{}, note{}, false
@@ -118,8 +120,8 @@ func (d *download) add(ctx context.Context, name string, r io.Reader) error {
 }
 
 // keep moves the files to their place by digest and notes them for ref.
-func (d *download) keep(ref, version, tag string) (Model, error) {
-	m := Model{Version: version, Origin: redact(ref)}
+func (d *download) keep(ref, version, tag string, created int64) (Model, error) {
+	m := Model{Version: version, Origin: redact(ref), Created: millis(created)}
 	for _, n := range d.names {
 		m.Files = append(m.Files, filepath.Join(d.dir, n))
 	}
@@ -138,11 +140,19 @@ func (d *download) keep(ref, version, tag string) (Model, error) {
 		m.Files[i] = filepath.Join(place, n)
 	}
 	m.Path = m.Files[0]
-	data, err := json.Marshal(note{Folder: folder, Files: d.names, Version: version, Tag: tag, Weights: m.Weights})
+	data, err := json.Marshal(note{Folder: folder, Files: d.names, Version: version, Tag: tag, Weights: m.Weights, Created: created})
 	if err != nil {
 		return Model{}, err
 	}
 	return m, writeFile(d.c.notePath(ref), data)
+}
+
+// millis is a time that is given in milliseconds since 1970; 0 is none.
+func millis(ms int64) time.Time {
+	if ms <= 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
 }
 
 // writeFile replaces a file at once, never half.

@@ -97,7 +97,7 @@ func (r *remote) ask(ctx context.Context) (Model, error) {
 	if r.tag == "" {
 		r.tag = resp.Header.Get("Last-Modified")
 	}
-	return d.keep(r.url, "", r.tag)
+	return d.keep(r.url, "", r.tag, 0)
 }
 
 func hint(status int) string {

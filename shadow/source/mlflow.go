@@ -70,18 +70,24 @@ func (r *registry) Fetch(ctx context.Context) (Model, error) {
 
 func (r *registry) origin(version string) string { return "models:/" + r.name + "/" + version }
 
+// modelVersion is MLflow's answer about one version.
+type modelVersion struct {
+	ModelVersion struct {
+		Version, Status string
+		Created         int64 `json:"creation_timestamp"` // milliseconds since 1970
+	} `json:"model_version"`
+}
+
 // ask finds the version and, where it is another than the one in hand, brings
 // its files.
 func (r *registry) ask(ctx context.Context) (Model, error) {
-	version := r.version
+	version, created := r.version, int64(0)
 	if r.alias != "" {
-		var v struct {
-			ModelVersion struct{ Version, Status string } `json:"model_version"`
-		}
+		var v modelVersion
 		if err := r.get(ctx, "api/2.0/mlflow/registered-models/alias", url.Values{"name": {r.name}, "alias": {r.alias}}, &v); err != nil {
 			return Model{}, err
 		}
-		version = v.ModelVersion.Version
+		version, created = v.ModelVersion.Version, v.ModelVersion.Created
 		if s := v.ModelVersion.Status; s != "" && s != "READY" {
 			return Model{}, fmt.Errorf("%w: version %s of %s is %s, not READY", ErrOrigin, version, r.name, s)
 		}
@@ -95,11 +101,17 @@ func (r *registry) ask(ctx context.Context) (Model, error) {
 	if r.have != nil && r.tag == d.URI && r.have.Version == version {
 		return *r.have, nil
 	}
+	if r.alias == "" {
+		var v modelVersion
+		if err := r.get(ctx, "api/2.0/mlflow/model-versions/get", url.Values{"name": {r.name}, "version": {version}}, &v); err == nil {
+			created = v.ModelVersion.Created // a registry that does not say loses us the age only
+		}
+	}
 	root, err := artifactPath(d.URI)
 	if err != nil {
 		return Model{}, err
 	}
-	m, err := r.download(ctx, root, version, d.URI)
+	m, err := r.download(ctx, root, version, d.URI, created)
 	m.Origin = r.origin(version)
 	return m, err
 }
@@ -151,7 +163,7 @@ func (r *registry) list(ctx context.Context, root string) ([]string, error) {
 }
 
 // download brings every file: mlflow.onnx writes weights beside the model.
-func (r *registry) download(ctx context.Context, root, version, tag string) (Model, error) {
+func (r *registry) download(ctx context.Context, root, version, tag string, created int64) (Model, error) {
 	names, err := r.list(ctx, root)
 	if err != nil {
 		return Model{}, err
@@ -171,7 +183,7 @@ func (r *registry) download(ctx context.Context, root, version, tag string) (Mod
 			return Model{}, err
 		}
 	}
-	m, err := d.keep(r.ref, version, tag)
+	m, err := d.keep(r.ref, version, tag, created)
 	if err == nil {
 		r.tag = tag
 	}

@@ -31,10 +31,13 @@ func newMLflow(t *testing.T) *mlflow {
 			fmt.Fprint(w, `{"error_code":"INVALID_PARAMETER_VALUE","message":"Registered model alias x not found."}`)
 			return
 		}
-		fmt.Fprintf(w, `{"model_version":{"name":"churn","version":"%d","source":"models:/m-1","status":"READY"}}`, m.version.Load())
+		fmt.Fprintf(w, `{"model_version":{"name":"churn","version":"%d","source":"models:/m-1","status":"READY","creation_timestamp":17720000000%02d}}`, m.version.Load(), m.version.Load())
 	})
 	mux.HandleFunc("GET /api/2.0/mlflow/model-versions/get-download-uri", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, `{"artifact_uri":"mlflow-artifacts:/1/models/m-%s/artifacts"}`, r.FormValue("version"))
+	})
+	mux.HandleFunc("GET /api/2.0/mlflow/model-versions/get", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"model_version":{"name":"churn","version":"1","creation_timestamp":1771000000000}}`)
 	})
 	mux.HandleFunc("GET /api/2.0/mlflow-artifacts/artifacts", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, `{"files":[{"path":"MLmodel","is_dir":false,"file_size":11},{"path":"data","is_dir":true}`)
@@ -74,7 +77,7 @@ func TestMLflowAlias(t *testing.T) {
 	m, cache := newMLflow(t), t.TempDir()
 	s := open(t, "models:/churn@prod", m.settings(cache))
 	first := fetch(t, s)
-	if first.Version != "1" || first.Digest != digest("graph1") || len(first.Files) != 3 || first.Origin != "models:/churn/1" {
+	if first.Version != "1" || first.Digest != digest("graph1") || len(first.Files) != 3 || first.Origin != "models:/churn/1" || first.Created.UnixMilli() != 1772000000001 {
 		t.Fatalf("%+v", first)
 	}
 	sent := m.sent.Load()
@@ -89,8 +92,16 @@ func TestMLflowAlias(t *testing.T) {
 	if stale := fetch(t, s); stale.Version != "2" || stale.Stale == nil {
 		t.Errorf("%+v", stale)
 	}
-	if cold := fetch(t, open(t, "models:/churn@prod", m.settings(cache))); cold.Version != "2" || cold.Stale == nil || cold.Origin != "models:/churn/2" {
+	if cold := fetch(t, open(t, "models:/churn@prod", m.settings(cache))); cold.Version != "2" || cold.Stale == nil || cold.Origin != "models:/churn/2" || cold.Created.UnixMilli() != 1772000000002 {
 		t.Errorf("registry down at start: %+v", cold)
+	}
+}
+
+// TestMLflowVersion: a version by number says, too, when it was made.
+func TestMLflowVersion(t *testing.T) {
+	m := newMLflow(t)
+	if got := fetch(t, open(t, "models:/churn/1", m.settings(t.TempDir()))); got.Created.UnixMilli() != 1771000000000 {
+		t.Errorf("%+v", got)
 	}
 }
 

@@ -40,6 +40,8 @@ type Model struct {
 	// origin's error. nil when the origin was asked.
 	Stale error
 	Hints Hints
+	// Created is when the registry got this version; zero where nothing says so.
+	Created time.Time
 }
 
 // Hints is what a repository's configuration says about a model.
