@@ -147,7 +147,7 @@ func actualColumn(name string) Override {
 }
 
 func confusionMatrix() Panel {
-	return Panel{Kind: "table", Title: "Confusion matrix", W: 12, H: 10, Unit: "none", Only: Prometheus, Decimals: ptr(0.),
+	return Panel{Kind: "table", Title: "Confusion matrix", W: 12, H: 12, Unit: "none", Only: Prometheus, Decimals: ptr(0.),
 		Description: "Labelled predictions of the range: a row an actual class, a column a predicted one.",
 		Targets:     []Target{{Expr: "round(sum by (actual, predicted) (" + increase(m("gnomon_confusion_total"), "$__range") + "))", Table: true}},
 		Transform: []dashboard.DataTransformerConfig{
@@ -159,7 +159,7 @@ func confusionMatrix() Panel {
 }
 
 func confusionOfRange() Panel {
-	return Panel{Kind: "table", Title: "Confusion matrix", W: 12, H: 10, Unit: "percentunit", Only: Gnomon, Decimals: ptr(0.),
+	return Panel{Kind: "table", Title: "Confusion matrix", W: 12, H: 12, Unit: "percentunit", Only: Gnomon, Decimals: ptr(0.),
 		Description: "Labelled predictions of the range as shares of the actual class: a row an actual class, a column a predicted one.",
 		Targets:     []Target{{Gnomon: map[string]any{"queryType": "confusion", "normalise": true, "model": "$model", "modelVersion": "$model_version"}}},
 		Steps:       steps("transparent", .01, sky, .5, blue), Custom: matrixCell(), Overrides: []Override{actualColumn("actual")},
@@ -180,7 +180,7 @@ func reliability() Panel {
 	share := func(metric string) string {
 		return "sum by (bin) (" + increase(m(metric), "$__range") + ") / (sum by (bin) (" + increase(m("gnomon_calibration_bin_total"), "$__range") + ") >= 1)"
 	}
-	return Panel{Kind: "xychart", Title: "Reliability", W: 6, H: 10, Unit: "percentunit", Only: Prometheus, Min: ptr(0.), Max: ptr(1.),
+	return Panel{Kind: "xychart", Title: "Reliability", W: 6, H: 12, Unit: "percentunit", Only: Prometheus, Min: ptr(0.), Max: ptr(1.),
 		Description: "Accuracy by confidence. On the diagonal confidence can be believed; below it the model is too sure of itself.",
 		Targets:     []Target{{Expr: share("gnomon_calibration_bin_confidence_total"), Table: true}, {Expr: share("gnomon_calibration_bin_correct_total"), Table: true}, {Expr: share("gnomon_calibration_bin_confidence_total"), Table: true}},
 		Transform:   tableOf(map[string]string{"Value #A": "confidence", "Value #B": "accuracy", "Value #C": "calibrated"}, []string{"Value #A", "Value #B", "Value #C", "bin"}, "Time"),
@@ -199,7 +199,7 @@ func reliabilityOfRange() Panel {
 }
 
 func calibrationTrend() Panel {
-	return Panel{Kind: "timeseries", Title: "Calibration error", W: 6, H: 10, Unit: "percentunit", Min: ptr(0.),
+	return Panel{Kind: "timeseries", Title: "Calibration error", W: 6, H: 12, Unit: "percentunit", Min: ptr(0.),
 		Description: "Expected calibration error of the sidecars' labelled windows by binning scheme; debiased is without what chance adds.",
 		Targets:     []Target{{Expr: "avg by (model, model_version, scheme) (" + m("gnomon_calibration_error_ratio") + ")", Legend: "{{scheme}} {{model}} {{model_version}}"}},
 	}
