@@ -68,8 +68,10 @@ type App struct {
 	labels    *labelDoors
 	machine   *machine
 	registry  *prometheus.Registry
+	cohort    *sampler.Hash
 	governor  *governor.Governor
 	redactor  *redact.Redactor
+	digestKey []byte            // of digests in the log
 	log       *inferencelog.Log // nil: off
 	tracer    *tracing.Tracer   // nil: off
 }
@@ -79,56 +81,70 @@ const (
 	replayLimit  = 10 * time.Second
 )
 
-// New assembles gnomon: tap, sampler, queue, decoder, replayer, monitors,
-// evaluator, metrics, API, page.
+// New assembles gnomon. What several parts share is there already (prepare);
+// this is the path of a record, from the tap to the pages.
 func New(s Settings) (*App, error) {
+	a, err := prepare(s)
+	if err != nil {
+		return nil, err
+	}
+	c := s.Config
+	if a.cohort, err = sampler.New(c.Sampling.Rate, c.Sampling.Salt); err != nil {
+		return nil, fmt.Errorf("sampling.rate: %w", err)
+	}
+	a.governor = newGovernor(c.Budget, a.cohort, a.registry, s.Logger)
+	a.queue = newQueue(c.Queue, a.registry, a.cohort)
+	if a.taps, err = a.newTaps(a.cohort); err != nil {
+		return nil, err
+	}
+	waiting := newLabelStore(c, s.Now, s.Logger)
+	a.models = newModels(c, s, a.traffic, waiting, a.wake, a.redactor)
+	if a.labels, err = a.newLabelDoors(a.registry, waiting); err != nil {
+		return nil, err
+	}
+	if a.log, err = a.newLog(a.registry, a.digestKey); err != nil {
+		return nil, err
+	}
+	a.loader = a.newLoader()
+	decoder := tap.NewDecoder(a.traffic, int64(c.Queue.BodyLimit)*4, mappings(c.Models))
+	a.loop = &pipeline.Loop{Queue: a.queue, Decoder: decoder, Replayer: replay.New(a.models.Lookup, replayLimit, s.Now),
+		Monitor: a.monitors(), Batch: batchRecords, Undecodable: a.undecodable, Pace: a.governor.Pace}
+	store, series := history.New(1000, 500), &metrics.Snapshot{}
+	a.evaluator = evaluate.New(evaluate.Settings{Models: a.models, Requests: a.requests, Tap: a.tap(a.cohort), Publish: publish(store, series), Build: s.Build,
+		Interval: time.Duration(c.Evaluation.Interval), Tick: time.Duration(c.Evaluation.Tick), Now: s.Now, Registerer: a.registry})
+	a.web = a.pages(a.registry, series, store, a.cohort)
+	return a, nil
+}
+
+// prepare makes what several parts share: the registry, what is known of the
+// traffic and of the machine, the rules of privacy, the tracer.
+func prepare(s Settings) (*App, error) {
 	c := s.Config
 	upstream, err := url.Parse(c.Upstream)
 	if err != nil {
 		return nil, fmt.Errorf("upstream: %w", err)
 	}
-	registry := newRegistry(s.Build)
-	a := &App{s: s, upstream: upstream, ready: &web.Ready{}, registry: registry}
-	a.traffic = newTraffic(c, registry, s.Now, func(d record.Done, version string) { a.machine.done(d, version) })
-	if a.machine, err = newMachine(s, registry, a.traffic); err != nil {
+	a := &App{s: s, upstream: upstream, ready: &web.Ready{}, registry: newRegistry(s.Build)}
+	a.traffic = newTraffic(c, a.registry, s.Now, func(d record.Done, version string) { a.machine.done(d, version) })
+	if a.machine, err = newMachine(s, a.registry, a.traffic); err != nil {
 		return nil, err
 	}
-	cohort, err := sampler.New(c.Sampling.Rate, c.Sampling.Salt)
-	if err != nil {
-		return nil, fmt.Errorf("sampling.rate: %w", err)
-	}
-	a.queue = queue.New(int64(c.Queue.MaxBytes))
-	registerQueue(registry, a.queue, cohort)
-	a.governor = newGovernor(c.Budget, cohort, registry, s.Logger)
-	var key []byte
-	if a.redactor, key, err = NewRedactor(&c.InferenceLog); err != nil {
+	if a.redactor, a.digestKey, err = NewRedactor(&c.InferenceLog); err != nil {
 		return nil, err
 	}
-	waiting := newLabelStore(c, s.Now, s.Logger)
-	a.models = newModels(c, s, a.traffic, waiting, func() { a.evaluator.Wake() }, a.redactor)
-	if a.labels, err = a.newLabelDoors(registry, waiting); err != nil {
-		return nil, err
+	a.tracer, err = newTracer(&s)
+	return a, err
+}
+
+// wake asks for an evaluation now.
+func (a *App) wake() { a.evaluator.Wake() }
+
+func (a *App) newLoader() *watch.Loader {
+	l := &watch.Loader{Source: a.openSource, Open: a.openEngine, Shown: a.redactor.Shown, Changed: a.wake, Now: a.s.Now, Logger: a.s.Logger}
+	if a.s.Config.Upstream != "" {
+		l.Primary = a.primary
 	}
-	if a.log, err = a.newLog(registry, key); err != nil {
-		return nil, err
-	}
-	if a.tracer, err = newTracer(&s); err != nil {
-		return nil, err
-	}
-	a.loader = &watch.Loader{Source: a.openSource, Open: a.openEngine, Shown: a.redactor.Shown, Changed: func() { a.evaluator.Wake() }, Now: s.Now, Logger: s.Logger}
-	if c.Upstream != "" {
-		a.loader.Primary = a.primary
-	}
-	a.loop = &pipeline.Loop{Queue: a.queue, Decoder: tap.NewDecoder(a.traffic, int64(c.Queue.BodyLimit)*4, mappings(c.Models)), Replayer: replay.New(a.models.Lookup, replayLimit, s.Now),
-		Monitor: a.monitors(), Batch: batchRecords, Undecodable: a.undecodable, Pace: a.governor.Pace}
-	if a.taps, err = a.newTaps(cohort); err != nil {
-		return nil, err
-	}
-	store, series := history.New(1000, 500), &metrics.Snapshot{}
-	a.evaluator = evaluate.New(evaluate.Settings{Models: a.models, Requests: a.requests, Tap: a.tap(cohort), Publish: publish(store, series), Build: s.Build,
-		Interval: time.Duration(c.Evaluation.Interval), Tick: time.Duration(c.Evaluation.Tick), Now: s.Now, Registerer: registry})
-	a.web = a.pages(registry, series, store, cohort)
-	return a, nil
+	return l
 }
 
 // publish puts a snapshot where the API and the metrics find it.

@@ -137,13 +137,15 @@ func (a *App) tap(cohort *sampler.Hash) func() result.Tap {
 	}
 }
 
-func registerQueue(registry *prometheus.Registry, q *queue.Queue, cohort *sampler.Hash) {
+func newQueue(c config.Queue, registry *prometheus.Registry, cohort *sampler.Hash) *queue.Queue {
+	q := queue.New(int64(c.MaxBytes))
 	gauge := func(name, help string, value func() float64) {
 		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
 	}
 	gauge("gnomon_queue_bytes", "Bytes of captures: in progress at the tap, queued, being decoded.", func() float64 { return float64(q.Bytes()) })
 	gauge("gnomon_queue_capacity_bytes", "The most that gnomon_queue_bytes can be; beyond it captures are dropped and counted.", func() float64 { return float64(q.Capacity()) })
 	gauge("gnomon_sampling_rate_ratio", "Share of the cohort keys that are sampled.", func() float64 { return cohort.Rate() })
+	return q
 }
 
 func registerProcess(registry *prometheus.Registry, b result.Build) {
