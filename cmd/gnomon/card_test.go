@@ -18,14 +18,8 @@ import (
 
 // TestCard: the card of a real model, with labels, in both formats.
 func TestCard(t *testing.T) {
-	server, dir := primary(t), t.TempDir()
-	model, reference := filepath.Join(dir, "m.onnx"), filepath.Join(dir, "reference.csv")
-	put(t, model, digitsModel(t, digits.FP32))
-	data, err := digits.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	put(t, reference, []byte(csvOf(data.Reference, -1)))
+	server := primary(t)
+	dir, model, reference, data := digitsFiles(t)
 	models := fmt.Sprintf("models:\n  - name: %s\n    card: {owner: Post office, intended_use: \"reading | sorting codes\"}\n    reference: {file: %q, label: digit}\n    shadows:\n      - {model: %q}\n", demo.ModelName, reference, model)
 	s := configured(t, server.URL, models)
 	s.until(t, "the reference is in place", func() bool { return s.model(t, demo.ModelName).Reference.Digest != "" })

@@ -134,14 +134,9 @@ func TestUnsignedModelIsNotLoaded(t *testing.T) {
 // TestTriggerSet: a trigger that the served model does not answer as a sound
 // one would is said to be a sign of poisoning.
 func TestTriggerSet(t *testing.T) {
-	server, dir := primary(t), t.TempDir()
-	model, reference, set := filepath.Join(dir, "m.onnx"), filepath.Join(dir, "reference.csv"), filepath.Join(dir, "triggers.csv")
-	put(t, model, digitsModel(t, digits.FP32))
-	data, err := digits.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	put(t, reference, []byte(csvOf(data.Reference, -1)))
+	server := primary(t)
+	dir, model, reference, data := digitsFiles(t)
+	set := filepath.Join(dir, "triggers.csv")
 	put(t, set, []byte(csvOf(data.Reference[20:40], 0))) // the first is labelled wrongly: a model that must answer so is not this one
 	s := configured(t, server.URL, fmt.Sprintf("models:\n  - name: %s\n    reference: {file: %q, label: digit}\n    identity: {interval: 1s, trigger_set: {file: %q, label: digit}}\n    shadows:\n      - {model: %q}\n", demo.ModelName, reference, set, model))
 	s.until(t, "the trigger set was asked", func() bool { n, _ := s.metric(t, "gnomon_model_trigger_failures_total"); return n > 1 })
@@ -152,6 +147,21 @@ func TestTriggerSet(t *testing.T) {
 	if !strings.Contains(fmt.Sprint(m.Verdict), "poisoning suspected: 1 of 20") {
 		t.Errorf("verdict %+v", m.Verdict)
 	}
+}
+
+// digitsFiles puts the demo's model and reference where a configuration can
+// name them.
+func digitsFiles(t *testing.T) (dir, model, reference string, data *digits.Data) {
+	t.Helper()
+	dir = t.TempDir()
+	model, reference = filepath.Join(dir, "m.onnx"), filepath.Join(dir, "reference.csv")
+	put(t, model, digitsModel(t, digits.FP32))
+	data, err := digits.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, reference, []byte(csvOf(data.Reference, -1)))
+	return dir, model, reference, data
 }
 
 // csvOf is images with their digits; the one at wrong is labelled as another.

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gnomon-dev/gnomon/examples/digits"
 	"github.com/gnomon-dev/gnomon/exporter/demo"
 	"github.com/gnomon-dev/gnomon/exporter/report"
 )
@@ -21,14 +20,8 @@ import (
 // TestReport: the reviews of a real Prometheus that scrapes a real gnomon.
 func TestReport(t *testing.T) {
 	prometheus := tool(t, "prometheus")
-	server, dir := primary(t), t.TempDir()
-	model, reference := filepath.Join(dir, "m.onnx"), filepath.Join(dir, "reference.csv")
-	put(t, model, digitsModel(t, digits.FP32))
-	data, err := digits.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	put(t, reference, []byte(csvOf(data.Reference, -1)))
+	server := primary(t)
+	dir, model, reference, _ := digitsFiles(t)
 	s := configured(t, server.URL, fmt.Sprintf("cost: {currency: EUR, prices: [{request: 0.5}]}\nmodels:\n  - name: %s\n    reference: {file: %q, label: digit}\n    shadows:\n      - {model: %q}\n", demo.ModelName, reference, model))
 	config, address := filepath.Join(dir, "prometheus.yml"), free(t)
 	text := fmt.Sprintf("global: {scrape_interval: 1s}\nscrape_configs: [{job_name: gnomon, static_configs: [{targets: [%q]}]}]\n", strings.TrimPrefix(s.pages, "http://"))

@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/gnomon-dev/gnomon/examples/digits"
 	"github.com/gnomon-dev/gnomon/exporter/demo"
 	"github.com/gnomon-dev/gnomon/exporter/result"
 )
@@ -17,14 +15,8 @@ import (
 // TestWorstRecordsAndWhy: real images through a real model; the worst of them
 // are listed and explained, and how much each patch decides is exported.
 func TestWorstRecordsAndWhy(t *testing.T) {
-	server, dir := primary(t), t.TempDir()
-	model, reference := filepath.Join(dir, "m.onnx"), filepath.Join(dir, "reference.csv")
-	put(t, model, digitsModel(t, digits.FP32))
-	data, err := digits.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	put(t, reference, []byte(csvOf(data.Reference, -1)))
+	server := primary(t)
+	_, model, reference, _ := digitsFiles(t)
 	s := configured(t, server.URL, fmt.Sprintf("models:\n  - name: %s\n    reference: {file: %q, label: digit}\n    explain: {interval: 10ms, duty_cycle: 1}\n    shadows:\n      - {model: %q}\n", demo.ModelName, reference, model))
 	s.until(t, "the reference is in place", func() bool { return s.model(t, demo.ModelName).Reference.Digest != "" })
 	s.images(t, 300)
