@@ -19,7 +19,7 @@ type driftFlags struct {
 	reference, current string
 	bins               int
 	convention         string
-	fail               bool
+	fail, texts        bool
 	limits             verdict.Options
 	in                 *input
 	out                *output
@@ -37,6 +37,7 @@ func registerDrift(app *kingpin.Application) runner {
 	c.Flag("min-rows", "Rows that both sides must have for a verdict.").Default("30").IntVar(&f.limits.MinRows)
 	c.Flag("major-psi", "Lower bound of PSI above which drift is major.").Default("0.1").Float64Var(&f.limits.Major)
 	c.Flag("fail-on-drift", "Exit with 3 where a feature has drifted.").BoolVar(&f.fail)
+	c.Flag("text-summaries", "Compare columns of text by entropy, likelihood, tokens and shares of characters besides their length; of two tables.").BoolVar(&f.texts)
 	f.in, f.out = inputFlags(c), outputFlags(c)
 	return f.run
 }
@@ -47,6 +48,8 @@ func (f *driftFlags) run(_ context.Context, io streams) error {
 		return usageError{fmt.Errorf("--bins is %d; give 2 to 1000", f.bins)}
 	case f.limits.Alpha <= 0 || f.limits.Alpha >= 1:
 		return usageError{fmt.Errorf("--alpha is %g; give a number between 0 and 1", f.limits.Alpha)}
+	case f.texts && (f.convention != offline.Gnomon || strings.HasSuffix(f.reference, ".json")):
+		return usageError{errors.New("--text-summaries needs the table of --reference and the convention gnomon; a profile knows lengths only")}
 	case f.reference == "-" && f.current == "-":
 		return usageError{errors.New("--reference and --current cannot both be standard input")}
 	}
@@ -62,7 +65,7 @@ func (f *driftFlags) run(_ context.Context, io streams) error {
 		return err
 	}
 	defer current.Close()
-	d, err := offline.FindDrift(known, current, offline.DriftOptions{Bins: f.bins, Options: f.limits, Convention: f.convention})
+	d, err := offline.FindDrift(known, current, offline.DriftOptions{Bins: f.bins, Options: f.limits, Convention: f.convention, Texts: f.texts})
 	if err != nil {
 		return err
 	}

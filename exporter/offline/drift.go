@@ -91,6 +91,9 @@ type DriftOptions struct {
 	// Convention is whose definitions and verdicts are used: "gnomon", where it is
 	// empty, or one of convention.Names().
 	Convention string
+	// Texts compares further summaries of columns of text than their lengths, see
+	// summary.Text. Of two tables, by our own convention.
+	Texts bool
 }
 
 // Gnomon is the name of our own convention.
@@ -129,10 +132,9 @@ func FindDrift(ref Known, current *table.File, o DriftOptions) (*Drift, error) {
 		return nil, err
 	}
 	d := &Drift{Convention: "gnomon", Reference: Side{ref.rows()}, Current: Side{current.Rows()}, Ignored: ignored, Rule: ruleOf(o.Options)}
-	results := make([]verdict.Result, len(names))
-	d.Features = make([]Feature, len(names))
+	features, found := make([][]Feature, len(names)), make([][]verdict.Result, len(names))
 	err = inParallel(len(names), func(i int, s *scratch) (err error) {
-		if d.Features[i], results[i], err = compareColumn(ref, current, names[i], o, s); err != nil {
+		if features[i], found[i], err = compareColumn(ref, current, names[i], o, s); err != nil {
 			err = fmt.Errorf("column %q: %w", names[i], err)
 		}
 		return err
@@ -140,6 +142,8 @@ func FindDrift(ref Known, current *table.File, o DriftOptions) (*Drift, error) {
 	if err != nil {
 		return nil, err
 	}
+	results := slices.Concat(found...)
+	d.Features = slices.Concat(features...)
 	o.Options.Independent = true
 	verdict.Adjust(results, o.Options)
 	for i := range results {
@@ -185,23 +189,28 @@ func common(ref Known, current *table.File) (names, ignored []string, err error)
 	return names, ignored, nil
 }
 
-// compareColumn takes the statistics of one column.
-func compareColumn(ref Known, current *table.File, name string, o DriftOptions, s *scratch) (Feature, verdict.Result, error) {
+// compareColumn takes the statistics of one column; those of the summaries of
+// text come behind its own.
+func compareColumn(ref Known, current *table.File, name string, o DriftOptions, s *scratch) ([]Feature, []verdict.Result, error) {
 	cur, err := current.Column(name)
 	if err != nil {
-		return Feature{}, verdict.Result{}, err
+		return nil, nil, err
 	}
 	known, kind, changed, err := reference(ref, cur, name, o, s)
 	if err != nil {
-		return Feature{}, verdict.Result{}, err
+		return nil, nil, err
 	}
-	counts, sorted := count(known, column(cur, kind), s)
-	f := Feature{Name: name, Type: kind, Reason: changed,
-		Reference: Counts{known.Feature.Count, known.Feature.Missing}, Current: Counts{cur.Len(), cur.MissingCount()}}
-	r := verdict.Compare(known, verdict.Sample{Counts: counts, Sorted: sorted})
-	f.Bins = bins(known, counts, sorted)
-	f.Stats = statistics(known, counts, &r)
-	return f, r, nil
+	f, r := compared(known, column(cur, kind), s)
+	f.Type, f.Reason, f.Current = kind, changed, Counts{cur.Len(), cur.MissingCount()}
+	if kind != table.Text.String() || ref.Table == nil || !o.Texts || (o.Convention != "" && o.Convention != Gnomon) {
+		return []Feature{f}, []verdict.Result{r}, nil
+	}
+	old, err := ref.Table.Column(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	features, results, err := compareTexts(old, cur, o, s)
+	return append([]Feature{f}, features...), append([]verdict.Result{r}, results...), err
 }
 
 // reference makes the reference's side of a column ready; kind is what both
