@@ -6,7 +6,6 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -34,9 +33,9 @@ type Labels interface {
 	Rejected(n int)
 }
 
-// Deleter removes records by id from what is kept of them.
+// Deleter removes a record and those of its batch from whatever keeps them.
 type Deleter interface {
-	Delete(ids ...string) (removed int, err error)
+	Delete(id string) (removed int, err error)
 }
 
 // Worst lists and explains the records that are kept as the worst. watch.Set is
@@ -51,7 +50,7 @@ type Settings struct {
 	State   State
 	Labels  Labels
 	Backup  func(io.Writer) error // GET /api/v1/labels/backup; nil: labels wait in memory
-	Log     Deleter               // DELETE /api/v1/records/{id}; nil: nothing is kept
+	Kept    Deleter               // DELETE /api/v1/records/{id}
 	Records http.Handler          // POST /api/v1/records
 	Worst   Worst
 	Logger  *slog.Logger
@@ -120,16 +119,13 @@ func (a *api) fail(w http.ResponseWriter, code int, err error) {
 	_, _ = w.Write(body)
 }
 
-// forget removes a record, and those of its batch, from the inference log.
+// forget removes a record, and those of its batch, from all that keeps it: the
+// inference log, what waits for labels, the worst records.
 func (a *api) forget(w http.ResponseWriter, r *http.Request) {
-	if a.s.Log == nil {
-		a.fail(w, http.StatusNotFound, errors.New("no record is kept: the inference log is off"))
-		return
-	}
-	n, err := a.s.Log.Delete(r.PathValue("id"))
+	n, err := a.s.Kept.Delete(r.PathValue("id"))
 	if err != nil {
-		a.s.Logger.Error("a deletion from the inference log failed", "error", err)
-		a.fail(w, http.StatusInternalServerError, fmt.Errorf("%d rows removed, then: %w", n, err))
+		a.s.Logger.Error("a deletion failed; it is to be sent again", "error", err)
+		a.fail(w, http.StatusInternalServerError, fmt.Errorf("%d removed, not all: send it again: %w", n, err))
 		return
 	}
 	a.write(w, r, map[string]int{"removed": n})

@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -82,12 +83,15 @@ func (a *App) newLog(registry prometheus.Registerer, key []byte) (*inferencelog.
 		RotateEvery: time.Duration(c.RotateEvery), Registerer: registry, Logger: a.s.Logger, Now: a.s.Now}), nil
 }
 
-// Delete removes ids from the inference log. It implements api.Deleter.
-func (a *App) Delete(ids ...string) (int, error) {
+// Delete removes a record from the inference log, from what waits for labels,
+// and from the worst records. It implements api.Deleter.
+func (a *App) Delete(id string) (removed int, err error) {
+	removed, err = a.models.Delete(id)
 	if a.log == nil {
-		return 0, nil
+		return removed, err
 	}
-	return a.log.Delete(ids...)
+	n, logErr := a.log.Delete(id)
+	return removed + n, errors.Join(err, logErr)
 }
 
 // newTracer sends spans of sampled records to a collector; nil where that is

@@ -160,15 +160,7 @@ func (a *App) pages(registry *prometheus.Registry, series *metrics.Snapshot, sto
 	exposition := metrics.Handler(registry, series, promhttp.HandlerOpts{EnableOpenMetrics: true, ErrorHandling: promhttp.ContinueOnError,
 		ErrorLog: slog.NewLogLogger(a.s.Logger.Handler(), slog.LevelError)})
 	return web.New(web.Settings{Metrics: exposition, Registerer: registry, Ready: a.ready, Page: a.s.Page, Logger: a.s.Logger,
-		API: api.New(api.Settings{State: store, Labels: byHTTP{a, a.labels}, Backup: a.labels.backup(), Log: a.deleter(), Records: records, Worst: a.models, Logger: a.s.Logger, MaxStreams: 50})})
-}
-
-// deleter is the inference log for the API; nil where it is off.
-func (a *App) deleter() api.Deleter {
-	if a.log == nil {
-		return nil
-	}
-	return a
+		API: api.New(api.Settings{State: store, Labels: byHTTP{a, a.labels}, Backup: a.labels.backup(), Kept: a, Records: records, Worst: a.models, Logger: a.s.Logger, MaxStreams: 50})})
 }
 
 // Start says in one line what will be watched.

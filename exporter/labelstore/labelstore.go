@@ -81,6 +81,10 @@ type Store interface {
 	// then every entry that was put as new after it, then every event after it,
 	// oldest first. It is called before anything else.
 	Restore(state func([]byte) error, entry func(id string, value []byte) error, event func([]byte) error) error
+	// Delete removes the entries whose ids begin with prefix and match, from the
+	// files, too. Events that name them are the caller's: a checkpoint forgets
+	// those.
+	Delete(prefix string, match func(id string) bool) (removed int, err error)
 	// Expire removes entries that came before the time.
 	Expire(before time.Time) error
 	Stats() Stats

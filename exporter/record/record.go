@@ -8,6 +8,7 @@
 package record
 
 import (
+	"strings"
 	"time"
 
 	"github.com/gnomon-dev/gnomon/shadow/compare"
@@ -193,4 +194,14 @@ type ShadowAnswer struct {
 	Err        error // why there is no answer
 	Compared   bool  // the primary's answer was there to compare with
 	Delta      compare.Delta
+}
+
+// Covers reports whether an id is the one that is asked for, or that of a row
+// of its batch.
+func Covers(asked, id string) bool {
+	row, ok := strings.CutPrefix(id, asked)
+	if !ok || row == "" {
+		return ok
+	}
+	return row[0] == '#' && !strings.Contains(row[1:], "#")
 }

@@ -232,6 +232,16 @@ func (s *Set) Accept(list []record.Label) []error {
 	return s.joiner.Label(list)
 }
 
+// Delete removes what is kept under an id and under its batch's rows:
+// predictions and labels that wait, the worst records.
+func (s *Set) Delete(id string) (removed int, err error) {
+	removed, err = s.joiner.Delete(id) // first: a label could make it one of the worst
+	for _, m := range s.list() {
+		removed += m.worst.Forget(id) + m.paired.Forget(id)
+	}
+	return removed, err
+}
+
 // Tick tells every detector that a unit of time has passed.
 func (s *Set) Tick() {
 	for _, m := range s.list() {

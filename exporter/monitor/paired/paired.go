@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/gnomon-dev/gnomon/driftlib/abtest"
+	"github.com/gnomon-dev/gnomon/exporter/record"
 )
 
 // Settings is what a Monitor is made of.
@@ -87,6 +88,24 @@ func (m *Monitor) Label(id, class string) {
 			p.Neither++
 		}
 	}
+}
+
+// Forget removes what waits under an id and under its batch. What was counted
+// stays: it names nobody.
+func (m *Monitor) Forget(id string) (removed int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i, waits := range m.order {
+		if !record.Covers(id, waits) {
+			continue
+		}
+		if _, there := m.pending[waits]; there {
+			removed++
+		}
+		delete(m.pending, waits)
+		m.order[i] = "" // its place is taken in turn
+	}
+	return removed
 }
 
 // Pair is a shadow's counts since start.

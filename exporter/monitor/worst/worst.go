@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gnomon-dev/gnomon/exporter/explain"
+	"github.com/gnomon-dev/gnomon/exporter/record"
 	"github.com/gnomon-dev/gnomon/shadow"
 )
 
@@ -171,6 +172,18 @@ func (k *Keeper) Explained(id string, e explain.Explanation) {
 			}
 		}
 	}
+}
+
+// Forget removes the records of an id and of its batch.
+func (k *Keeper) Forget(id string) (removed int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for reason, list := range k.by {
+		kept := slices.DeleteFunc(list, func(r *Record) bool { return record.Covers(id, r.ID) })
+		removed += len(list) - len(kept)
+		k.by[reason] = kept
+	}
+	return removed
 }
 
 // Unexplainable forgets a record's inputs: it is not tried again.

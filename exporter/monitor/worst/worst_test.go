@@ -76,3 +76,13 @@ func TestExplanations(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+func TestForget(t *testing.T) {
+	k, c := newKeeper()
+	for i, id := range []string{"a#1", "b", "a"} {
+		k.Offer(c.record(id, float64(i)))
+	}
+	if n := k.Forget("a"); n != 2 || ids(k.List("", 0)) != "b" {
+		t.Errorf("%d forgotten, left %q", n, ids(k.List("", 0)))
+	}
+}
