@@ -32,6 +32,7 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/traffic"
 	"github.com/gnomon-dev/gnomon/exporter/watch"
 	"github.com/gnomon-dev/gnomon/exporter/web"
+	"github.com/gnomon-dev/gnomon/shadow/share"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 )
@@ -59,6 +60,8 @@ type App struct {
 	taps      *taps
 	models    *watch.Set
 	loader    *watch.Loader
+	devices   *share.Devices
+	shares    map[string]int64 // of a CUDA device's memory, for each shadow there that sets no limit
 	loop      *pipeline.Loop
 	evaluator *evaluate.Evaluator
 	web       http.Handler
@@ -105,10 +108,13 @@ func New(s Settings) (*App, error) {
 	if a.log, err = a.newLog(a.registry, a.digestKey); err != nil {
 		return nil, err
 	}
+	if a.devices, a.shares, err = newDevices(c); err != nil {
+		return nil, err
+	}
 	a.loader = a.newLoader()
 	decoder := tap.NewDecoder(a.traffic, int64(c.Queue.BodyLimit)*4, mappings(c.Models))
 	a.loop = &pipeline.Loop{Queue: a.queue, Decoder: decoder, Replayer: replay.New(a.models.Lookup, replayLimit, s.Now),
-		Monitor: a.monitors(), Batch: batchRecords, Undecodable: a.undecodable, Pace: a.governor.Pace}
+		Monitor: a.monitors(), Batch: batchRecords, Undecodable: a.undecodable, Gather: newGatherer(c.Models, a.queue), Pace: a.governor.Pace}
 	store, series := history.New(1000, 500), &metrics.Snapshot{}
 	a.evaluator = evaluate.New(evaluate.Settings{Models: a.models, Requests: a.requests, Tap: a.tap(a.cohort), Publish: publish(store, series), Build: s.Build,
 		Interval: time.Duration(c.Evaluation.Interval), Tick: time.Duration(c.Evaluation.Tick), Now: s.Now, Registerer: a.registry})

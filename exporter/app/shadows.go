@@ -13,6 +13,8 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/memory"
 	"github.com/gnomon-dev/gnomon/shadow"
 	"github.com/gnomon-dev/gnomon/shadow/child"
+	"github.com/gnomon-dev/gnomon/shadow/provider"
+	"github.com/gnomon-dev/gnomon/shadow/share"
 	"github.com/gnomon-dev/gnomon/shadow/source"
 )
 
@@ -21,6 +23,7 @@ import (
 func (a *App) openEngine(ctx context.Context, s config.Shadow, m source.Model, restarted func(reason string, lost int)) (shadow.Engine, error) {
 	spec := workerSpec(a.s.Config.Runtime, &s)
 	spec.Path, spec.Digest = m.Path, m.Digest
+	spec.Providers = provider.WithMemory(spec.Providers, a.shares)
 	if m.Hints.MaxBatch > 0 {
 		spec.MaxBatch = min(spec.MaxBatch, m.Hints.MaxBatch)
 	}
@@ -29,7 +32,20 @@ func (a *App) openEngine(ctx context.Context, s config.Shadow, m source.Model, r
 		a.machine.failed(memory.Shadow, err.Error(), slices.ContainsFunc(s.Providers, func(p config.Provider) bool { return p.Name == "cuda" }))
 		return nil, err
 	}
-	return a.machine.watch(e), nil
+	return a.machine.watch(a.devices.Limit(e, spec.Providers)), nil
+}
+
+// newDevices is what all shadows share: turns on each device, and the memory
+// of each GPU.
+func newDevices(c *config.Config) (*share.Devices, map[string]int64, error) {
+	shares := map[string]int64{}
+	if c.Runtime.DeviceMemory > 0 {
+		var err error
+		if shares, err = provider.SplitMemory(int64(c.Runtime.DeviceMemory), c.Providers()); err != nil {
+			return nil, nil, fmt.Errorf("onnxruntime.device_memory: %w", err)
+		}
+	}
+	return share.New(c.Runtime.DeviceConcurrency), shares, nil
 }
 
 func (a *App) startEngine(ctx context.Context, spec WorkerSpec, name string, restarted func(reason string, lost int)) (shadow.Engine, error) {

@@ -92,6 +92,10 @@ type Runtime struct {
 	Library   string `yaml:"library"`    // path; found by itself where empty
 	InProcess bool   `yaml:"in_process"` // run engines here, not in a child process (a crash then ends gnomon)
 	CacheDir  string `yaml:"cache_dir"`  // optimised models; none where empty
+
+	// What all shadows of one device may do together.
+	DeviceConcurrency int   `yaml:"device_concurrency"` // batches at once; 0: as many as come
+	DeviceMemory      Bytes `yaml:"device_memory"`      // of each CUDA device, divided among the shadows without gpu_mem_limit; 0: no limit
 }
 
 // Discover is for models that the file does not list.

@@ -27,6 +27,7 @@ type Shadow struct {
 	Providers      []Provider `yaml:"providers"`       // in the order of preference
 	ProviderPolicy string     `yaml:"provider_policy"` // require, prefer
 	MaxBatch       int        `yaml:"max_batch"`
+	MaxDelay       Duration   `yaml:"max_delay"` // that records wait for a batch to fill; 0: whatever waits is run
 	Sessions       int        `yaml:"sessions"`
 	Threads        int        `yaml:"threads"`  // intra-op, of one batch
 	Stateful       bool       `yaml:"stateful"` // every request carries the whole state
@@ -131,6 +132,25 @@ func (s *Shadow) Specs() []provider.Spec {
 	return out
 }
 
+// Providers are every shadow's, of all models.
+func (c *Config) Providers() [][]provider.Spec {
+	var out [][]provider.Spec
+	for i := range c.Models {
+		for k := range c.Models[i].Shadows {
+			out = append(out, c.Models[i].Shadows[k].Specs())
+		}
+	}
+	return out
+}
+
+func (c *Config) checkDevices(k *checker) {
+	k.that(c.Runtime.DeviceConcurrency >= 0, "onnxruntime.device_concurrency", "write how many batches may run on one device at once, or 0 for no limit", "is %d", c.Runtime.DeviceConcurrency)
+	if m := c.Runtime.DeviceMemory; m != 0 {
+		_, err := provider.SplitMemory(int64(m), c.Providers())
+		k.that(m > 0 && err == nil, "onnxruntime.device_memory", "write more, such as 4GiB, run fewer shadows on the device, or lower their gpu_mem_limit", "is not enough: %v", err)
+	}
+}
+
 func (s *Shadow) check(k *checker, at string) {
 	k.oneOf(at+".role", s.Role, "twin", "candidate", "baseline", "reference-precision")
 	k.that(s.Model != "", at+".model", "write the path of an .onnx file, a URL, or models:/NAME@ALIAS", "is missing")
@@ -150,6 +170,7 @@ func (s *Shadow) check(k *checker, at string) {
 	}
 	k.oneOf(at+".provider_policy", s.ProviderPolicy, string(provider.Require), string(provider.Prefer))
 	k.that(s.MaxBatch >= 1 && s.MaxBatch <= 4096, at+".max_batch", "write a number from 1 to 4096", "is %d", s.MaxBatch)
+	k.that(s.MaxDelay >= 0 && s.MaxDelay <= Duration(10*time.Second), at+".max_delay", "write a duration from 0 to 10s, such as 50ms", "is %v", time.Duration(s.MaxDelay))
 	k.that(s.Sessions >= 1 && s.Sessions <= 64, at+".sessions", "write a number from 1 to 64", "is %d", s.Sessions)
 	k.that(s.Threads >= 1 && s.Threads <= 64, at+".threads", "write a number from 1 to 64", "is %d", s.Threads)
 	if s.Preprocess != "" {

@@ -67,6 +67,7 @@ func (c *Config) faults() []*Error {
 		seen[id] = i
 		m.check(k, fmt.Sprintf("models[%d]", i))
 	}
+	c.checkDevices(k)
 	c.checkMachine(k)
 	return k.faults
 }

@@ -27,6 +27,10 @@ type Loop struct {
 
 	// Undecodable is told of each capture that held nothing readable.
 	Undecodable func(*record.Capture, error)
+	// Gather, where given, says how long the loop may wait, counted from the
+	// first capture, so that more can be run with those; 0: it does not. It is
+	// asked again with every capture that comes, and no more than Batch are taken.
+	Gather func([]*record.Capture) time.Duration
 	// Pace, where given, is told after each batch how long it kept the loop
 	// busy, and returns when the next may begin.
 	Pace func(ctx context.Context, busy time.Duration)
@@ -39,6 +43,9 @@ func (l *Loop) Run(ctx context.Context) error {
 	for {
 		var err error
 		captures, err = l.Queue.PopBatch(ctx, captures[:0], l.Batch)
+		if err == nil && l.Gather != nil {
+			captures = l.gather(ctx, captures, time.Now())
+		}
 		if err != nil {
 			if ctx.Err() != nil || errors.Is(err, context.Canceled) {
 				return nil
@@ -51,6 +58,25 @@ func (l *Loop) Run(ctx context.Context) error {
 			l.Pace(ctx, time.Since(began))
 		}
 	}
+}
+
+// gather waits for more captures while it may. An error of the queue is left
+// to the next Pop: what was taken is carried first.
+func (l *Loop) gather(ctx context.Context, captures []*record.Capture, first time.Time) []*record.Capture {
+	for len(captures) < l.Batch {
+		rest := l.Gather(captures) - time.Since(first)
+		if rest <= 0 {
+			return captures
+		}
+		limited, cancel := context.WithTimeout(ctx, rest)
+		more, err := l.Queue.PopBatch(limited, captures, l.Batch-len(captures))
+		cancel()
+		if err != nil {
+			return captures
+		}
+		captures = more
+	}
+	return captures
 }
 
 // step is the path of one batch. Captures are released last: records may

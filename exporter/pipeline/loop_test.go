@@ -3,7 +3,9 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/gnomon-dev/gnomon/exporter/record"
 )
@@ -90,3 +92,78 @@ func TestLoopCarriesEveryCaptureInOrder(t *testing.T) {
 		t.Error("captures were released before the monitors had seen their records")
 	}
 }
+
+// slowQueue has one more capture each time that somebody waits, and at last
+// none: then a waiting Pop ends with its context.
+type slowQueue struct {
+	captures []*record.Capture
+	end      context.CancelFunc
+}
+
+func (q *slowQueue) PopBatch(ctx context.Context, dst []*record.Capture, limit int) ([]*record.Capture, error) {
+	if len(q.captures) == 0 {
+		if _, limited := ctx.Deadline(); !limited {
+			q.end()
+		}
+		<-ctx.Done()
+		return dst, ctx.Err()
+	}
+	dst, q.captures = append(dst, q.captures[0]), q.captures[1:]
+	return dst, nil
+}
+
+// TestLoopGathers: captures wait for more until there are enough, or until the
+// delay is over; none is lost, also where the queue ends meanwhile.
+func TestLoopGathers(t *testing.T) {
+	for name, c := range map[string]struct {
+		gather func([]*record.Capture) time.Duration
+		want   []int // records of each batch
+	}{
+		"whatever waits":  {nil, []int{1, 1, 1, 1, 1}},
+		"nobody may wait": {func([]*record.Capture) time.Duration { return 0 }, []int{1, 1, 1, 1, 1}},
+		"up to two": {func(c []*record.Capture) time.Duration {
+			if len(c) >= 2 {
+				return 0
+			}
+			return time.Hour
+		}, []int{2, 2, 1}},
+		"up to the loop's batch, then the delay ends": {func(c []*record.Capture) time.Duration {
+			if len(c) == 2 && c[0].ID == "d" {
+				return time.Millisecond
+			}
+			return time.Hour
+		}, []int{3, 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(context.Background())
+			q := &slowQueue{end: cancel}
+			released := 0
+			for _, id := range []string{"a", "b", "c", "d", "e"} {
+				one := &record.Capture{ID: id}
+				one.OnRelease(func() { released++ })
+				q.captures = append(q.captures, one)
+			}
+			var sizes []int
+			gather := c.gather
+			if gather != nil {
+				gather = func(list []*record.Capture) time.Duration {
+					if len(q.captures) == 0 && len(list) == 1 {
+						return time.Millisecond // nothing more will come
+					}
+					return c.gather(list)
+				}
+			}
+			l := &Loop{Queue: q, Decoder: idDecoder{}, Replayer: echoReplayer{}, Monitor: monitorFunc(func(o []record.Observation) { sizes = append(sizes, len(o)) }), Batch: 3, Gather: gather}
+			if err := l.Run(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(sizes, c.want) || released != 5 {
+				t.Errorf("batches %v, want %v; released %d", sizes, c.want, released)
+			}
+		})
+	}
+}
+
+type monitorFunc func([]record.Observation)
+
+func (f monitorFunc) Observe(o []record.Observation) { f(o) }
