@@ -218,7 +218,7 @@ func ignoreClosed(err error) error {
 }
 
 func newModels(c *config.Config, s Settings, t *traffic.Traffic, waiting *labelstore.Disk, wake func(), r *redact.Redactor) *watch.Set {
-	w := watch.Settings{Evaluation: c.Evaluation, Labels: c.Labels, Discover: c.Discover, Now: s.Now, Logger: s.Logger, Misfit: func() { t.Anomaly(kindMisfit) }, Fault: wake, Shown: r.Shown, Text: r.Text}
+	w := watch.Settings{Evaluation: c.Evaluation, Labels: c.Labels, Discover: c.Discover, Now: s.Now, Logger: s.Logger, Misfit: func() { t.Anomaly(kindMisfit) }, Fault: wake, Shown: r.Shown, Text: r.Text, Allowed: r.Allowed}
 	if waiting != nil {
 		w.Store = waiting
 	}

@@ -116,6 +116,7 @@ type Model struct {
 	Explain   Explain   `yaml:"explain"`
 	Card      Card      `yaml:"card"`
 	Retrain   Retrain   `yaml:"retrain"`
+	Skew      Skew      `yaml:"skew"`
 
 	Experiments []Experiment `yaml:"experiments"`
 

@@ -98,6 +98,9 @@ func (c *Config) Headers() []string {
 				out = append(out, s.Header)
 			}
 		}
+		if h := c.Models[i].Skew.Header; h != "" && !slices.Contains(out, h) {
+			out = append(out, h)
+		}
 	}
 	return out
 }

@@ -150,6 +150,7 @@ func (c *Config) resolve(dir string) {
 	for i := range c.Models {
 		abs(&c.Models[i].Reference.File)
 		abs(&c.Models[i].Identity.TriggerSet.File)
+		abs(&c.Models[i].Skew.File)
 		for j := range c.Models[i].Shadows {
 			c.Models[i].Shadows[j].resolve(abs)
 		}

@@ -14,7 +14,7 @@ func structTypes() []reflect.Type {
 	return []reflect.Type{
 		reflect.TypeFor[Config](), reflect.TypeFor[Sampling](), reflect.TypeFor[Queue](), reflect.TypeFor[Budget](), reflect.TypeFor[Evaluation](),
 		reflect.TypeFor[Runtime](), reflect.TypeFor[Labels](), reflect.TypeFor[LabelStore](), reflect.TypeFor[LabelKafka](), reflect.TypeFor[LabelFolder](), reflect.TypeFor[Slice](), reflect.TypeFor[Discover](), reflect.TypeFor[Model](),
-		reflect.TypeFor[Reference](), reflect.TypeFor[Output](), reflect.TypeFor[Shadow](), reflect.TypeFor[Provider](), reflect.TypeFor[Padding](), reflect.TypeFor[Input](), reflect.TypeFor[Identity](), reflect.TypeFor[Explain](), reflect.TypeFor[Card](), reflect.TypeFor[Retrain](), reflect.TypeFor[Experiment](), reflect.TypeFor[Arm](), reflect.TypeFor[Figure](),
+		reflect.TypeFor[Reference](), reflect.TypeFor[Output](), reflect.TypeFor[Shadow](), reflect.TypeFor[Provider](), reflect.TypeFor[Padding](), reflect.TypeFor[Input](), reflect.TypeFor[Identity](), reflect.TypeFor[Explain](), reflect.TypeFor[Card](), reflect.TypeFor[Retrain](), reflect.TypeFor[Skew](), reflect.TypeFor[Experiment](), reflect.TypeFor[Arm](), reflect.TypeFor[Figure](),
 		reflect.TypeFor[Taps](), reflect.TypeFor[GRPC](), reflect.TypeFor[Mirror](), reflect.TypeFor[CloudEvents](),
 		reflect.TypeFor[Kafka](), reflect.TypeFor[SASL](), reflect.TypeFor[File](), reflect.TypeFor[Body](),
 		reflect.TypeFor[Primary](), reflect.TypeFor[GPU](), reflect.TypeFor[Memory](), reflect.TypeFor[Cost](),
@@ -141,6 +141,7 @@ func (m *Model) check(k *checker, at string) {
 	}
 	m.Body.check(k, at+".body")
 	m.Retrain.check(k, at+".retrain")
+	m.Skew.check(k, at+".skew")
 	for i := range m.Experiments {
 		m.Experiments[i].check(k, fmt.Sprintf("%s.experiments[%d]", at, i), m)
 	}

@@ -26,7 +26,7 @@ type row struct {
 func table() []row {
 	var rows []row
 	for _, group := range [][]row{
-		featureRows(), referenceRows(), predictionRows(), shadowRows(), performanceRows(), calibrationRows(), labelRows(), suspectRows(), experimentRows(), identityRows(), retrainRows(), freshnessRows(), schemaRows(),
+		featureRows(), referenceRows(), predictionRows(), shadowRows(), performanceRows(), calibrationRows(), labelRows(), suspectRows(), experimentRows(), identityRows(), retrainRows(), skewRows(), freshnessRows(), schemaRows(),
 	} {
 		rows = append(rows, group...)
 	}

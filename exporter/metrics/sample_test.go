@@ -22,6 +22,7 @@ func sample(features, bins int) *result.Snapshot {
 	m.Experiments = []result.Experiment{{Name: "canary", Control: "version 1", Treatment: "version 2", Decision: "hold", Shares: ptr(.4),
 		Figures: []result.ExperimentFigure{{KPI: "accuracy", Control: ptr(.9), Treatment: ptr(.91), N: [2]int{1000, 900}, Delta: ptr(.01), Lower: ptr(-.02), Upper: ptr(.04), PValue: .5, Margin: .01, Decision: "hold"}}}}
 	m.Retrain = &result.Retrain{Wanted: true, Since: &at, Trained: &at, TrainedFrom: "model", Reasons: []result.RetrainReason{{Signal: "age", Since: at, Words: "old"}}}
+	m.Skew = &result.Skew{Rows: 500, Records: map[string]uint64{"joined": 90, "unmatched": 2, "no_key": 1}, Features: []result.SkewFeature{{Name: "f000", Comparisons: 90, Mismatches: 3, Window: 90, Ratio: ptr(.03)}}}
 	m.Suspects = []result.Suspect{{Kind: "outlier", Total: 3, Records: 90, Ratio: .03, Baseline: .01, Alarm: true}}
 	m.Attributions = &result.Attributions{Records: 50, JSDistance: ptr(.1), Parts: []result.AttributionShare{{Part: "age", Reference: .7, Current: .6}, {Part: "debt", Reference: .3, Current: .4}}}
 	for i := range features {

@@ -229,6 +229,16 @@ func (r *Redactor) Shown(feature, text string) string {
 	return "[redacted]"
 }
 
+// Allowed is Shown for what only listed fields may show: single values of
+// single records. false where the feature has no rule, or is dropped.
+func (r *Redactor) Allowed(feature, value string) (string, bool) {
+	rule, ok := r.Feature(feature)
+	if !ok || rule.Action == Drop {
+		return "", false
+	}
+	return r.Shown(feature, value), true
+}
+
 func mask(s string, last int) string {
 	runes := []rune(s)
 	n := max(0, len(runes)-max(0, last))

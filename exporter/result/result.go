@@ -67,6 +67,7 @@ type Model struct {
 
 	Attributions *Attributions `json:"attributions,omitempty"`
 	Retrain      *Retrain      `json:"retrain,omitempty"`
+	Skew         *Skew         `json:"skew,omitempty"`
 	Experiments  []Experiment  `json:"experiments,omitempty"`
 
 	Digest     string     `json:"digest,omitempty"` // of the registered model's file: the twin's, else the first shadow's

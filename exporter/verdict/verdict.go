@@ -52,6 +52,7 @@ func rules() []rule {
 		{"disagreement", "the shadow agrees again", disagreementRule},
 		{"accuracy", "accuracy is back", accuracyRule},
 		{"schema", "the inputs' schema is as before again", schemaRule},
+		{"skew", "what is served is what was logged for training again", skewRule},
 		{"input_drift", "the inputs are as before again", inputRule},
 		{"expected_accuracy", "accuracy is expected to be what it was again", estimateRule},
 		{"label_drift", "the mix of classes in the labels is as before again", labelRule},

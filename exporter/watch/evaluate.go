@@ -40,6 +40,7 @@ func (m *Model) evaluate(now time.Time, requests result.Requests, store *result.
 	out.Freshness = result.Freshness{LastRecord: when(m.lastRecord), LastEvent: when(m.lastEvent)}
 	m.mu.Unlock()
 	out.Freshness.LastLabel = when(m.labels.LastLabel())
+	out.Skew = m.evaluateSkew()
 	out.Retrain = m.retrain(&out, now)
 	events := m.judge.Model(&out, now)
 	return out, events

@@ -60,6 +60,9 @@ func (l *Loader) Run(ctx context.Context, spec *Spec) error {
 	if spec.Config.Explain.Interval > 0 {
 		others.Go(func() { l.explainLoop(ctx, spec) })
 	}
+	if spec.Config.Skew.File != "" {
+		others.Go(func() { l.followLogged(ctx, spec, log) })
+	}
 	others.Go(func() { l.measureNoise(ctx, spec, ref, running, log) })
 	for running.next(ctx) {
 		l.Changed()

@@ -17,6 +17,7 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/monitor/labels"
 	"github.com/gnomon-dev/gnomon/exporter/monitor/paired"
 	"github.com/gnomon-dev/gnomon/exporter/monitor/schema"
+	"github.com/gnomon-dev/gnomon/exporter/monitor/skew"
 	"github.com/gnomon-dev/gnomon/exporter/monitor/suspect"
 	"github.com/gnomon-dev/gnomon/exporter/monitor/worst"
 	"github.com/gnomon-dev/gnomon/exporter/record"
@@ -46,6 +47,8 @@ type Model struct {
 	schema  *schema.Monitor
 	suspect *suspect.Monitor // nil without a reference of rows
 	worst   *worst.Keeper
+	skew    *skew.Monitor // nil without logged rows
+	skewed  *skew.Table   // of observe alone: that skew has
 
 	judge *verdictwords.Judge
 
@@ -69,6 +72,9 @@ type Settings struct {
 	Shown func(feature, text string) string
 	// Text is any other text as it may be shown; nil: as it is.
 	Text func(string) string
+	// Allowed is a value as it may be shown where only listed fields may be;
+	// false where it may not. nil: none may.
+	Allowed func(feature, value string) (string, bool)
 }
 
 // runLength is the stated mean number of ticks between false alarms.
@@ -80,6 +86,7 @@ func newModel(spec *Spec, version string, s Settings) *Model {
 	m := &Model{spec: spec, version: version, s: s}
 	m.worst = newKeeper(s.Now)
 	spec.addKeeper(m.worst)
+	m.skew = newSkew(spec, s.Allowed)
 	m.judge = verdictwords.New(verdictwords.Settings{StaleAfter: time.Duration(s.Evaluation.StaleAfter), ErrorRatio: .05, MinErrors: 20})
 	m.labels = labels.New(s.monitor(spec, version, m.wrong))
 	m.schema = schema.New(schema.Settings{Now: s.Now, Fault: s.Fault}, predictionFeature, confidenceFeature)
@@ -166,6 +173,7 @@ func (m *Model) row(o *record.Observation) ([]feature.Value, bool) {
 		m.misfit()
 		return nil, false
 	}
+	m.compareLogged(o, e.Names(), row)
 	show(m.s.Shown, e.Names(), row)
 	return append(row, m.derived(o)...), true
 }

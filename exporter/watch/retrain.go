@@ -109,6 +109,13 @@ func drifted(r *result.Model, c *config.Retrain) (words, held string) {
 	for _, f := range r.Schema.Faults {
 		faulty[f.Feature] = true
 	}
+	if r.Skew != nil {
+		for i := range r.Skew.Features {
+			if f := &r.Skew.Features[i]; f.Window >= 100 && f.Lower != nil && *f.Lower > .01 {
+				faulty[f.Name] = true
+			}
+		}
+	}
 	var names, broken []string
 	for i := range r.Features {
 		switch f := &r.Features[i]; {
@@ -120,7 +127,7 @@ func drifted(r *result.Model, c *config.Retrain) (words, held string) {
 		}
 	}
 	if len(broken) > 0 {
-		held = "drift of " + strings.Join(first(broken, 5), ", ") + " is a fault of the schema: mend the pipeline first"
+		held = "drift of " + strings.Join(first(broken, 5), ", ") + " is a fault of the pipeline (schema, or served otherwise than logged): mend the pipeline first"
 	}
 	switch {
 	case len(names) < c.Features || len(names) == 0:

@@ -49,6 +49,7 @@ func TestRetrainSignals(t *testing.T) {
 		"age":               {"trained: 2026-01-01", result.Model{}, "trained 151 days ago (at most 90 days)", ""},
 		"any age":           {"trained: 2026-01-01, max_age: 0", result.Model{}, "", ""},
 		"a broken pipeline": {"", result.Model{Features: major, Schema: result.Schema{Faults: []result.SchemaFault{{Feature: "age"}}}}, "", "mend the pipeline first"},
+		"a skewed feature":  {"", result.Model{Features: major, Skew: &result.Skew{Features: []result.SkewFeature{{Name: "age", Window: 500, Lower: &base}}}}, "", "mend the pipeline first"},
 		"provisional":       {"", result.Model{Features: major, Reference: result.Reference{Provisional: true}}, "", "provisional"},
 		"wrong version":     {"", result.Model{Features: major, Identity: &result.Identity{Checked: now}}, "", "another model is served"},
 	} {

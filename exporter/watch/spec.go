@@ -46,6 +46,7 @@ type Spec struct {
 	prober   atomic.Pointer[identity.Prober]
 	fault    atomic.Pointer[string] // why there is no reference
 
+	logged     logged // rows of training, for the skew check
 	explaining explaining
 	exposures  exposures
 
