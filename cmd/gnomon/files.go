@@ -75,27 +75,45 @@ func writeFile(path string, b []byte, io streams) error {
 }
 
 // input is the flags of tables that are read.
-type input struct{ columns, exclude, format string }
+type input struct {
+	columns, exclude, format string
+	kinds                    map[string]string
+}
 
 func inputFlags(c *kingpin.CmdClause) *input {
-	i := &input{}
+	i := &input{kinds: map[string]string{}}
 	c.Flag("columns", "Columns to read, comma-separated; all where left out.").StringVar(&i.columns)
 	c.Flag("exclude", "Columns to leave out, comma-separated.").StringVar(&i.exclude)
+	c.Flag("kind", "COLUMN=KIND, instead of the kind that is found: categorical, numeric, integer, boolean, datetime or text. May be given more than once.").StringMapVar(&i.kinds)
 	c.Flag("input-format", "Format of standard input (-): csv, tsv, jsonl or parquet.").Default("csv").EnumVar(&i.format, "csv", "tsv", "jsonl", "parquet")
 	return i
 }
 
 // open opens a table; "-" is standard input.
 func (i *input) open(path string, io streams) (*table.File, error) {
-	return table.Open(path, i.options(path, io))
+	o, err := i.options(path, io)
+	if err != nil {
+		return nil, err
+	}
+	return table.Open(path, o)
 }
 
-func (i *input) options(path string, io streams) table.Options {
+func (i *input) options(path string, io streams) (table.Options, error) {
 	o := table.Options{Columns: list(i.columns), Exclude: list(i.exclude)}
+	for column, name := range i.kinds {
+		kind, err := table.ParseKind(name)
+		if err != nil {
+			return o, usageError{fmt.Errorf("--kind %s=%s: %w", column, name, err)}
+		}
+		if o.Kinds == nil {
+			o.Kinds = map[string]table.Kind{}
+		}
+		o.Kinds[column] = kind
+	}
 	if path == "-" {
 		o.Stdin, o.Format = io.in, table.Format(i.format)
 	}
-	return o
+	return o, nil
 }
 
 // list splits what is between commas.

@@ -53,15 +53,18 @@ func TestDriftExitCodes(t *testing.T) {
 		code int
 		says string
 	}{
-		"no drift":       {[]string{"drift", "--reference", reference, "--current", same, "--fail-on-drift"}, exitDone, "0 of 2 features"},
-		"drift":          {[]string{"drift", "--reference", reference, "--current", shifted}, exitDone, "1 of 2 features"},
-		"gate":           {[]string{"drift", "--reference", reference, "--current", shifted, "--fail-on-drift"}, exitTripped, "gate tripped: 1 of 2 features have drifted"},
-		"excluded":       {[]string{"drift", "--reference", reference, "--current", shifted, "--fail-on-drift", "--exclude", "city"}, exitDone, "0 of 1 features"},
-		"no file":        {[]string{"drift", "--reference", "absent.csv", "--current", shifted}, exitFailed, "absent.csv"},
-		"no flag":        {[]string{"drift", "--reference", reference}, exitUsage, "--current"},
-		"wrong bins":     {[]string{"drift", "--reference", reference, "--current", same, "--bins", "1"}, exitUsage, "--bins is 1; give 2 to 1000"},
-		"wrong column":   {[]string{"drift", "--reference", reference, "--current", same, "--columns", "agee"}, exitFailed, `no column "agee"; there are age, city`},
-		"both are stdin": {[]string{"drift", "--reference", "-", "--current", "-"}, exitUsage, "both"},
+		"no drift":        {[]string{"drift", "--reference", reference, "--current", same, "--fail-on-drift"}, exitDone, "0 of 2 features"},
+		"drift":           {[]string{"drift", "--reference", reference, "--current", shifted}, exitDone, "1 of 2 features"},
+		"gate":            {[]string{"drift", "--reference", reference, "--current", shifted, "--fail-on-drift"}, exitTripped, "gate tripped: 1 of 2 features have drifted"},
+		"excluded":        {[]string{"drift", "--reference", reference, "--current", shifted, "--fail-on-drift", "--exclude", "city"}, exitDone, "0 of 1 features"},
+		"no file":         {[]string{"drift", "--reference", "absent.csv", "--current", shifted}, exitFailed, "absent.csv"},
+		"no flag":         {[]string{"drift", "--reference", reference}, exitUsage, "--current"},
+		"wrong bins":      {[]string{"drift", "--reference", reference, "--current", same, "--bins", "1"}, exitUsage, "--bins is 1; give 2 to 1000"},
+		"wrong kind":      {[]string{"drift", "--reference", reference, "--current", same, "--kind", "age=number"}, exitUsage, `--kind age=number`},
+		"no such kind":    {[]string{"profile", "--data", reference, "--kind", "agee=text"}, exitFailed, `no column "agee"`},
+		"text of lengths": {[]string{"drift", "--reference", "p.json", "--current", same, "--text-summaries"}, exitUsage, "--text-summaries"},
+		"wrong column":    {[]string{"drift", "--reference", reference, "--current", same, "--columns", "agee"}, exitFailed, `no column "agee"; there are age, city`},
+		"both are stdin":  {[]string{"drift", "--reference", "-", "--current", "-"}, exitUsage, "both"},
 	} {
 		code, out, errs := call(t, "", c.args...)
 		if code != c.code || !strings.Contains(out+errs, c.says) {

@@ -31,7 +31,11 @@ func registerProfile(app *kingpin.Application) runner {
 }
 
 func (f *profileFlags) run(_ context.Context, io streams) error {
-	p, err := offline.Profile(f.data, f.in.options(f.data, io), f.options)
+	in, err := f.in.options(f.data, io)
+	if err != nil {
+		return err
+	}
+	p, err := offline.Profile(f.data, in, f.options)
 	if err != nil {
 		return err
 	}

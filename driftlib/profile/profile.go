@@ -41,6 +41,30 @@ const (
 	Categorical Kind = "categorical"
 )
 
+// Logical is what a feature's values are, where that is more than how they are
+// binned.
+type Logical string
+
+// The logical kinds. Integers and datetimes (seconds since 1970) are numeric,
+// booleans categorical; texts are their lengths in characters.
+const (
+	Integer  Logical = "integer"
+	Boolean  Logical = "boolean"
+	Datetime Logical = "datetime"
+	Text     Logical = "text"
+)
+
+// kind is how a logical kind is binned; "" where there is no such kind.
+func (l Logical) kind() Kind {
+	switch l {
+	case Integer, Datetime, Text:
+		return Numeric
+	case Boolean:
+		return Categorical
+	}
+	return ""
+}
+
 // Profile is the reference of a set of features.
 type Profile struct {
 	Version     int       `json:"version"`
@@ -53,11 +77,12 @@ type Profile struct {
 
 // Feature is the reference of one feature.
 type Feature struct {
-	Name    string `json:"name"`
-	Kind    Kind   `json:"kind"`
-	Count   int    `json:"count"`   // rows, missing ones included
-	Missing int    `json:"missing"` // rows without a value
-	Bins    []Bin  `json:"bins"`
+	Name    string  `json:"name"`
+	Kind    Kind    `json:"kind"`
+	Logical Logical `json:"logical,omitempty"` // empty: numbers or categories
+	Count   int     `json:"count"`             // rows, missing ones included
+	Missing int     `json:"missing"`           // rows without a value
+	Bins    []Bin   `json:"bins"`
 
 	// Of the finite values of a numeric feature; absent where there are none.
 	Moments *Moments `json:"moments,omitempty"`
@@ -184,6 +209,9 @@ func (p *Profile) Validate() error {
 func (f *Feature) validate() error {
 	if f.Kind != Numeric && f.Kind != Categorical {
 		return fmt.Errorf("kind %q is neither numeric nor categorical", f.Kind)
+	}
+	if f.Logical != "" && f.Logical.kind() != f.Kind {
+		return fmt.Errorf("logical %q does not go with kind %q; give integer, datetime or text with numeric, boolean with categorical, or leave it out", f.Logical, f.Kind)
 	}
 	sum := 0
 	for i, b := range f.Bins {

@@ -202,6 +202,9 @@ func compareColumn(ref Known, current *table.File, name string, o DriftOptions, 
 	}
 	f, r := compared(known, column(cur, kind), s)
 	f.Type, f.Reason, f.Current = kind, changed, Counts{cur.Len(), cur.MissingCount()}
+	if kind == table.Datetime.String() {
+		f.freshness(known.Feature, cur)
+	}
 	if kind != table.Text.String() || ref.Table == nil || !o.Texts || (o.Convention != "" && o.Convention != Gnomon) {
 		return []Feature{f}, []verdict.Result{r}, nil
 	}
@@ -213,12 +216,30 @@ func compareColumn(ref Known, current *table.File, name string, o DriftOptions, 
 	return append([]Feature{f}, features...), append([]verdict.Result{r}, results...), err
 }
 
+// freshness says by how many seconds the newest time of a column is later than
+// the reference's: negative where data has gone stale.
+func (f *Feature) freshness(ref *profile.Feature, cur *table.Column) {
+	newest := math.Inf(-1)
+	for i, v := range cur.Floats {
+		if !cur.IsMissing(i) && v > newest {
+			newest = v
+		}
+	}
+	if ref.Moments != nil && !math.IsInf(newest, 0) {
+		f.Stats["newest_shift_seconds"] = newest - ref.Moments.Max
+	}
+}
+
 // reference makes the reference's side of a column ready; kind is what both
 // sides are compared as, changed says that their types differ.
 func reference(ref Known, cur *table.Column, name string, o DriftOptions, s *scratch) (known *verdict.Reference, kind, changed string, err error) {
 	if ref.Profile != nil {
 		f := ref.Profile.Feature(name)
 		kind = string(f.Kind)
+		if f.Logical == profile.Text && !cur.Numeric() || f.Logical == profile.Datetime && cur.Kind == table.Datetime {
+			known, err = verdict.NewReference(f)
+			return known, string(f.Logical), "", err
+		}
 		if f.Kind == profile.Numeric && !cur.Numeric() {
 			if cur.Kind != table.Text {
 				return nil, "", "", fmt.Errorf("%w: the profile knows numbers, the current values are %s (%q)", ErrInput, cur.Kind, cur.Value(0))

@@ -99,11 +99,21 @@ func (r *profiler) Done(i int, c table.StreamedColumn) error {
 		return nil // no rows, which is the reader's to say
 	}
 	f, err := p.feature(c.Kind, r.opts)
+	f.Logical = logicalOf(c.Kind)
 	r.forget(i)
 	if err == nil {
 		r.features = append(r.features, f)
 	}
 	return err
+}
+
+// logicalOf is what a profile calls a column's kind.
+func logicalOf(k table.Kind) profile.Logical {
+	switch k {
+	case table.Integer, table.Boolean, table.Datetime, table.Text:
+		return profile.Logical(k.String())
+	}
+	return ""
 }
 
 // Choose keeps only some features of a profile.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/gnomon-dev/gnomon/driftlib/profile"
+	"github.com/gnomon-dev/gnomon/driftlib/verdict"
 	"github.com/gnomon-dev/gnomon/exporter/table"
 )
 
@@ -99,6 +101,16 @@ func TestProfileStreams(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		logical := map[string]profile.Logical{}
+		for i := range p.Features {
+			if l := p.Features[i].Logical; l != "" {
+				logical[p.Features[i].Name] = l
+			}
+			p.Features[i].Logical = ""
+		}
+		if !maps.Equal(logical, map[string]profile.Logical{"i": profile.Integer, "b": profile.Boolean, "when": profile.Datetime, "text": profile.Text, "late": profile.Integer}) {
+			t.Errorf("%s: logical kinds %v", name, logical)
+		}
 		if !reflect.DeepEqual(p.Features, want) {
 			t.Errorf("%s: the profile is not that of the whole table", name)
 		}
@@ -161,6 +173,31 @@ func TestProfileRefuses(t *testing.T) {
 	}
 	options := table.Options{Stdin: strings.NewReader("a\n1\n"), Format: table.CSV, Columns: []string{"b"}}
 	if _, err := Profile("-", options, profile.Options{}); err == nil || !strings.Contains(err.Error(), `no column "b"; there are a`) {
+		t.Error(err)
+	}
+}
+
+// TestProfileKnowsKinds: a profile of times and texts is compared with times and
+// texts, says how much later the newest is, and takes the kinds it is told.
+func TestProfileKnowsKinds(t *testing.T) {
+	reference := "when,text,id\n2026-01-01,aa,1\n2026-01-03,bbb,2\n"
+	options := table.Options{Stdin: strings.NewReader(reference), Format: table.CSV, Kinds: map[string]table.Kind{"text": table.Text, "id": table.Categorical}}
+	p, err := Profile("-", options, profile.Options{MinCount: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := p.Features; f[0].Logical != profile.Datetime || f[1].Logical != profile.Text || f[1].Moments.Mean != 2.5 || f[2].Kind != profile.Categorical {
+		t.Errorf("%+v", p.Features)
+	}
+	d, err := FindDrift(Known{Profile: p}, open(t, "when,text,id\n2026-01-01,cc,1\n2026-01-02T12:00:00Z,dd,2\n"), DriftOptions{Options: verdict.Defaults()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := d.Features; f[0].Type != "datetime" || f[0].Stats["newest_shift_seconds"] != -43200 || f[1].Type != "text" {
+		t.Errorf("%+v", d.Features)
+	}
+	options = table.Options{Stdin: strings.NewReader("a\n1\n"), Format: table.CSV, Kinds: map[string]table.Kind{"b": table.Text}}
+	if _, err := Profile("-", options, profile.Options{}); !errors.Is(err, table.ErrTable) || !strings.Contains(err.Error(), `no column "b"`) {
 		t.Error(err)
 	}
 }

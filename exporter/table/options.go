@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -62,7 +63,7 @@ func (o *Options) wants(name string) bool {
 
 // check refuses names that are not there.
 func (o *Options) check(names []string) error {
-	for _, list := range [][]string{o.Columns, o.Exclude} {
+	for _, list := range [][]string{o.Columns, o.Exclude, slices.Sorted(maps.Keys(o.Kinds))} {
 		for _, name := range list {
 			if !slices.Contains(names, name) {
 				return fmt.Errorf("%w: there is no column %q; there are %s", ErrTable, name, listing(names))

@@ -2,6 +2,7 @@ package table
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -32,6 +33,15 @@ func (k Kind) String() string {
 		return kindNames[k]
 	}
 	return "kind " + strconv.Itoa(int(k))
+}
+
+// ParseKind is the kind of a name; ErrTable for what is none.
+func ParseKind(name string) (Kind, error) {
+	i := slices.Index(kindNames[:], name)
+	if i < 0 {
+		return 0, fmt.Errorf("%w: there is no kind %q; there are %s", ErrTable, name, listing(kindNames[:]))
+	}
+	return Kind(i), nil
 }
 
 // Column is one column, row by row.
