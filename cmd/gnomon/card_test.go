@@ -42,7 +42,7 @@ func TestCard(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := say(t, "card", "--url", s.pages, "--config", file)
-	for _, want := range []string{"# Model card: digits", "| Owner | Post office |", "reading \\| sorting codes", digestOf(digitsModel(t, digits.FP32)), "454 rows", "accuracy | 0.9", "| Brier score |"} {
+	for _, want := range []string{"# Model card: digits", "| Owner | Post office |", "reading \\| sorting codes", digestOf(digitsModel(t, digits.FP32)), "454 rows", "accuracy | 0.9", "| Brier score |", "What the files say of themselves", "| twin | gnomon examples/digits | "} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the card lacks %q:\n%s", want, out)
 		}

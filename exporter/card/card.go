@@ -78,7 +78,7 @@ func New(m result.Model, statement config.Card, shadows []config.Shadow, build r
 	c := Card{Name: m.Name, Version: m.Version, Written: now.UTC().Truncate(time.Second), By: "gnomon " + build.Version, Owner: statement,
 		Reference: m.Reference, Findings: m.Verdict.Findings, Features: []Input{}, Provenance: []Provenance{}, Performance: []Row{}, Limits: []string{}}
 	for _, s := range m.Shadows {
-		p := Provenance{Role: s.Role, Shadow: s.Name, Digest: s.Digest, Origin: s.Origin, Version: s.Version}
+		p := Provenance{Role: s.Role, Shadow: s.Name, Digest: s.Digest, Origin: s.Origin, Version: s.Version, Metadata: s.Metadata}
 		for _, configured := range shadows {
 			if configured.Name == s.Name && configured.Signature != nil {
 				p.Signature = "verified against " + configured.Signature.Key
@@ -189,7 +189,7 @@ func overall(p *result.Performance) *float64 {
 
 // WriteMarkdown writes the card as Markdown.
 func (c Card) WriteMarkdown(w io.Writer) error {
-	t, err := template.New("card").Funcs(template.FuncMap{"value": value, "cell": cell, "or": either}).Parse(page)
+	t, err := template.New("card").Funcs(template.FuncMap{"value": value, "cell": cell, "or": either, "said": said}).Parse(page)
 	if err != nil {
 		return err
 	}
@@ -208,6 +208,9 @@ func value(m result.Metric) string {
 	}
 	return fmt.Sprintf("%.4g", *m.Value)
 }
+
+// said is what a file says, or that it does not.
+func said(metadata map[string]string, key string) string { return either(cell(metadata[key]), "-") }
 
 // cell keeps a text inside its table cell.
 func cell(s string) string { return strings.NewReplacer("|", "\\|", "\n", " ").Replace(s) }

@@ -184,8 +184,10 @@ func triggers(value func(*result.Triggers) float64) func(*result.Model, emit) {
 
 func identityRows() []row {
 	return []row{
-		{"gnomon_model_info", "1 for the registered model, with the digest of its file.", gauge, func(m *result.Model, e emit) {
-			e(1, "digest", m.Digest)
+		{"gnomon_model_info", "1 for the registered model, with the digest of its file and what that says of its making.", gauge, func(m *result.Model, e emit) {
+			said := m.Metadata
+			e(1, "digest", m.Digest, "producer", said["producer"], "producer_version", said["producer_version"], "opset", said["opset"], "licence", said["licence"],
+				"graph", said["graph"], "domain", said["domain"], "file_version", said["version"])
 		}},
 		{"gnomon_model_identity_match", "1 while the primary answers golden inputs as the registered model does, 0 while it does not; absent where it is not probed.", gauge, func(m *result.Model, e emit) {
 			if m.Identity != nil && !m.Identity.Checked.IsZero() {

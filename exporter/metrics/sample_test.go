@@ -12,7 +12,7 @@ func ptr(v float64) *float64 { return &v }
 // sample is a snapshot in which every family has a series.
 func sample(features, bins int) *result.Snapshot {
 	at := time.Unix(1_772_366_580, 0).UTC()
-	m := result.Model{Name: "digits", Version: "2", Digest: "sha256:00", Changes: 1, LastChange: &at,
+	m := result.Model{Name: "digits", Version: "2", Digest: "sha256:00", Metadata: map[string]string{"producer": "pytorch", "opset": "17", "licence": "MIT"}, Changes: 1, LastChange: &at,
 		Verdict:   result.Verdict{Level: result.Warning},
 		Reference: result.Reference{Rows: 2000, Digest: "1f2e3d", Loaded: &at},
 		Schema:    result.Schema{Anomalies: []result.SchemaAnomaly{{Feature: "f000", Kind: "nan", Count: 12}}, Faults: []result.SchemaFault{{Feature: "f000", Kind: "nan", Since: at}}},

@@ -70,9 +70,10 @@ type Model struct {
 	Skew         *Skew         `json:"skew,omitempty"`
 	Experiments  []Experiment  `json:"experiments,omitempty"`
 
-	Digest     string     `json:"digest,omitempty"` // of the registered model's file: the twin's, else the first shadow's
-	Changes    uint64     `json:"changes"`          // of what the primary serves, since start
-	LastChange *time.Time `json:"last_change,omitempty"`
+	Metadata   map[string]string `json:"metadata,omitempty"` // what that file says of its making: producer, opset, licence
+	Digest     string            `json:"digest,omitempty"`   // of the registered model's file: the twin's, else the first shadow's
+	Changes    uint64            `json:"changes"`            // of what the primary serves, since start
+	LastChange *time.Time        `json:"last_change,omitempty"`
 }
 
 // Verdict is what a person reads first.
@@ -199,6 +200,8 @@ type Shadow struct {
 	Reloads    uint64     `json:"reloads"`
 	Failed     uint64     `json:"reloads_failed"`
 	LastReload *time.Time `json:"last_reload,omitempty"`
+
+	Metadata map[string]string `json:"metadata,omitempty"` // what the model's file says of its making
 
 	RestartsByReason map[string]uint64 `json:"restarts_by_reason,omitempty"`
 	LoadSeconds      *float64          `json:"load_seconds,omitempty"`

@@ -9,6 +9,7 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/monitor/labels"
 	"github.com/gnomon-dev/gnomon/exporter/replay"
 	"github.com/gnomon-dev/gnomon/exporter/result"
+	"github.com/gnomon-dev/gnomon/shadow/graph"
 )
 
 // evaluate sums up all monitors and words the verdict.
@@ -26,7 +27,7 @@ func (m *Model) evaluate(now time.Time, requests result.Requests, store *result.
 	}
 	for _, s := range out.Shadows {
 		if out.Digest == "" || s.Role == "twin" {
-			out.Digest = s.Digest
+			out.Digest, out.Metadata = s.Digest, s.Metadata
 		}
 	}
 	out.Performance, out.Schema = m.labels.Evaluate(), m.schema.Evaluate()
@@ -120,6 +121,7 @@ func (m *Model) shadow(s *replay.Shadow, r *restarts, a agreement.Result) result
 		info := engine.Model()
 		load := (info.Load + info.WarmUp).Seconds()
 		out.Up, out.Provider, out.Digest, out.LoadSeconds = true, info.Provider, info.Digest, &load
+		out.Metadata = graph.Described(info.Metadata)
 		out.Fallback, out.CPUNodes = info.Fallback, &info.CPUNodes
 		out.Start = &result.Start{Kind: info.Start, Load: info.Load.Seconds(), WarmUp: info.WarmUp.Seconds(), FirstInference: info.FirstInference.Seconds(), WarmInference: info.WarmInference.Seconds()}
 	}

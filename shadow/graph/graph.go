@@ -55,7 +55,7 @@ type Model struct {
 // Read reads a model's outline. It allocates nothing for weights.
 func Read(data []byte) (*Model, error) {
 	m := &Model{Metadata: map[string]string{}}
-	p := &parser{model: m, initial: map[string]bool{}}
+	p := &parser{model: m, initial: map[string]bool{}, custom: map[string]string{}}
 	graphs := 0
 	err := fields(data, func(f field) error {
 		if f.number == 7 {
@@ -79,6 +79,7 @@ type parser struct {
 	model   *Model
 	initial map[string]bool // names that initializers supply
 	states  map[string]bool // names that recurrent nodes take as their initial state
+	custom  map[string]string
 }
 
 func (p *parser) put(key, value string) {
@@ -108,8 +109,8 @@ func (p *parser) top(f field) error {
 		return p.opset(f.bytes)
 	case 14:
 		key, value, err := pair(f.bytes)
-		if err == nil && key != "" {
-			p.put(key, value)
+		if err == nil && key != "" && value != "" {
+			p.custom[key] = value
 		}
 		return err
 	}
@@ -213,8 +214,15 @@ func (p *parser) initializer(b []byte) error {
 	})
 }
 
-// finish leaves out the inputs that are weights, and names the states.
+// finish leaves out the inputs that are weights, and names the states. A custom
+// key called as one of the file's own fields does not take its place: exporters
+// write their own version under "version".
 func (p *parser) finish() {
+	for key, value := range p.custom {
+		if p.model.Metadata[key] == "" {
+			p.model.Metadata[key] = value
+		}
+	}
 	kept := p.model.Inputs[:0]
 	for _, v := range p.model.Inputs {
 		if p.initial[v.Name] {
