@@ -1,7 +1,6 @@
 package oip
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -29,18 +28,18 @@ func parseGRPC(b []byte, m *Message, rawField protowire.Number) error {
 	m.Tensors, m.wire = m.Tensors[:0], m.wire[:0]
 	p := parser{}
 	var raw [][]byte
-	err := fields(b, func(n protowire.Number, v value) error {
+	err := Fields(b, func(n protowire.Number, v Value) error {
 		switch {
 		case n == 1:
-			m.Model = string(v.bytes)
+			m.Model = string(v.Bytes)
 		case n == 2:
-			m.Version = string(v.bytes)
+			m.Version = string(v.Bytes)
 		case n == 3:
-			m.ID = string(v.bytes)
+			m.ID = string(v.Bytes)
 		case n == 5:
-			return p.grpcTensor(m, v.bytes)
+			return p.grpcTensor(m, v.Bytes)
 		case n == rawField:
-			raw = append(raw, v.bytes)
+			raw = append(raw, v.Bytes)
 		}
 		return nil
 	})
@@ -61,61 +60,20 @@ func parseGRPC(b []byte, m *Message, rawField protowire.Number) error {
 	return nil
 }
 
-// value is a field's value: bytes where it has a length, number otherwise.
-type value struct {
-	kind   protowire.Type
-	bytes  []byte
-	number uint64
-}
-
-// fields calls each for every field of a message.
-func fields(b []byte, each func(protowire.Number, value) error) error {
-	for len(b) > 0 {
-		field, kind, n := protowire.ConsumeTag(b)
-		if n < 0 {
-			return fmt.Errorf("%w: %w", ErrSyntax, protowire.ParseError(n))
-		}
-		b = b[n:]
-		v := value{kind: kind}
-		switch kind {
-		case protowire.BytesType:
-			v.bytes, n = protowire.ConsumeBytes(b)
-		case protowire.VarintType:
-			v.number, n = protowire.ConsumeVarint(b)
-		case protowire.Fixed64Type:
-			v.number, n = protowire.ConsumeFixed64(b)
-		case protowire.Fixed32Type:
-			var x uint32
-			x, n = protowire.ConsumeFixed32(b)
-			v.number = uint64(x)
-		default:
-			n = protowire.ConsumeFieldValue(field, kind, b)
-		}
-		if n < 0 {
-			return fmt.Errorf("%w: %w", ErrSyntax, protowire.ParseError(n))
-		}
-		b = b[n:]
-		if err := each(field, v); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (p *parser) grpcTensor(m *Message, b []byte) error {
 	t := m.next()
 	w := &m.wire[len(m.wire)-1]
 	w.shape = true
 	t.Name = ""
 	var contents []byte
-	err := fields(b, func(n protowire.Number, v value) error {
+	err := Fields(b, func(n protowire.Number, v Value) error {
 		switch n {
 		case 1:
-			t.Name = string(v.bytes)
+			t.Name = string(v.Bytes)
 		case 2:
 			var known bool
-			if t.Type, known = tensor.ParseDataType(asString(v.bytes)); !known {
-				if t.Type = alias(string(v.bytes)); t.Type == tensor.Invalid {
+			if t.Type, known = tensor.ParseDataType(asString(v.Bytes)); !known {
+				if t.Type = alias(string(v.Bytes)); t.Type == tensor.Invalid {
 					p.odd.add(DatatypeUnknown)
 				} else {
 					p.odd.add(DatatypeAlias)
@@ -123,7 +81,7 @@ func (p *parser) grpcTensor(m *Message, b []byte) error {
 			}
 			w.datatype = true
 		case 3:
-			return varints(v, func(x uint64) {
+			return Varints(v, func(x uint64) {
 				if int64(x) < 0 {
 					p.odd.add(ShapeNegative)
 					x = math.MaxUint64
@@ -133,14 +91,14 @@ func (p *parser) grpcTensor(m *Message, b []byte) error {
 				}
 			})
 		case 4:
-			return fields(v.bytes, func(n protowire.Number, v value) error {
-				if n == 1 && string(v.bytes) == "shared_memory_region" {
+			return Fields(v.Bytes, func(n protowire.Number, v Value) error {
+				if n == 1 && string(v.Bytes) == "shared_memory_region" {
 					w.shared = true
 				}
 				return nil
 			})
 		case 5:
-			contents = v.bytes
+			contents = v.Bytes
 		}
 		return nil
 	})
@@ -151,23 +109,6 @@ func (p *parser) grpcTensor(m *Message, b []byte) error {
 	return p.contents(t, w, contents)
 }
 
-// varints calls each for the numbers of a repeated field, packed or not.
-func varints(v value, each func(uint64)) error {
-	if v.kind == protowire.VarintType {
-		each(v.number)
-		return nil
-	}
-	for b := v.bytes; len(b) > 0; {
-		x, n := protowire.ConsumeVarint(b)
-		if n < 0 {
-			return fmt.Errorf("%w: %w", ErrSyntax, protowire.ParseError(n))
-		}
-		each(x)
-		b = b[n:]
-	}
-	return nil
-}
-
 // contents reads the typed contents: one repeated field for each family of
 // types.
 func (p *parser) contents(t *tensor.Tensor, w *wireInfo, b []byte) error {
@@ -175,42 +116,24 @@ func (p *parser) contents(t *tensor.Tensor, w *wireInfo, b []byte) error {
 		p.odd.add(DatatypeMissing)
 		t.Type = tensor.Float64
 	}
-	return fields(b, func(n protowire.Number, v value) error {
+	return Fields(b, func(n protowire.Number, v Value) error {
 		switch n {
 		case 1, 2, 3, 4, 5: // bool, int, int64, uint, uint64
-			return varints(v, func(x uint64) { w.count++; p.appendVarint(t, n, x) })
+			return Varints(v, func(x uint64) { w.count++; p.appendVarint(t, n, x) })
 		case 6: // fp32
-			return fixed(v, 4, func(x uint64) { w.count++; p.appendValue(t, float64(math.Float32frombits(uint32(x)))) })
+			return Fixed(v, 4, func(x uint64) { w.count++; p.appendValue(t, float64(math.Float32frombits(uint32(x)))) })
 		case 7: // fp64
-			return fixed(v, 8, func(x uint64) { w.count++; p.appendValue(t, math.Float64frombits(x)) })
+			return Fixed(v, 8, func(x uint64) { w.count++; p.appendValue(t, math.Float64frombits(x)) })
 		case 8:
 			if t.Type != tensor.Bytes {
 				p.odd.add(TypeMismatch)
 				return nil
 			}
 			w.count++
-			t.Strings = append(t.Strings, append([]byte{}, v.bytes...))
+			t.Strings = append(t.Strings, append([]byte{}, v.Bytes...))
 		}
 		return nil
 	})
-}
-
-func fixed(v value, size int, each func(uint64)) error {
-	if v.kind != protowire.BytesType {
-		each(v.number)
-		return nil
-	}
-	if len(v.bytes)%size != 0 {
-		return fmt.Errorf("%w: packed field of %d bytes", ErrSyntax, len(v.bytes))
-	}
-	for b := v.bytes; len(b) > 0; b = b[size:] {
-		if size == 4 {
-			each(uint64(binary.LittleEndian.Uint32(b)))
-		} else {
-			each(binary.LittleEndian.Uint64(b))
-		}
-	}
-	return nil
 }
 
 func (p *parser) appendVarint(t *tensor.Tensor, field protowire.Number, x uint64) {
@@ -293,37 +216,12 @@ func (p *parser) settleGRPC(m *Message, raw [][]byte) error {
 	return nil
 }
 
-// frames splits a body of gRPC into its messages, decompressed.
-func (d *Decoder) frames(b record.Body) ([][]byte, error) {
-	var out [][]byte
-	rest := b.Bytes
-	for len(rest) > 0 {
-		if len(rest) < 5 {
-			return out, fmt.Errorf("%w: message cut short", ErrSyntax)
-		}
-		n := uint64(binary.BigEndian.Uint32(rest[1:]))
-		if n > uint64(len(rest)-5) {
-			return out, fmt.Errorf("%w: message cut short", ErrSyntax)
-		}
-		message := rest[5 : 5+n]
-		if rest[0]&1 != 0 {
-			var err error
-			if message, err = d.inflater.Inflate(message, b.Encoding); err != nil {
-				return out, err
-			}
-		}
-		out = append(out, message)
-		rest = rest[5+n:]
-	}
-	return out, nil
-}
-
 // decodeGRPC makes records of a call. A stream has many messages: every
 // request is paired with the first answer that bears its id, or, where ids
 // are missing, with the one at its place; of a decoupled model's many answers
 // to one request, the first counts.
 func (d *Decoder) decodeGRPC(c *record.Capture) ([]record.Record, error) {
-	requests, err := d.frames(c.Request)
+	requests, err := d.inflater.Frames(c.Request)
 	if err == nil && len(requests) == 0 {
 		err = ErrNoTensors
 	}
@@ -369,7 +267,7 @@ func frameKind(err error) Kind {
 // answers reads the responses of a call: of a unary call, or of a stream,
 // whose messages wrap them.
 func (d *Decoder) answers(c *record.Capture) []*Message {
-	messages, err := d.frames(c.Response)
+	messages, err := d.inflater.Frames(c.Response)
 	if err != nil {
 		d.report(1<<ResponseInvalid | 1<<frameKind(err))
 	}
@@ -396,12 +294,12 @@ func (d *Decoder) answers(c *record.Capture) []*Message {
 // unwrapStream returns the infer_response of a ModelStreamInferResponse;
 // failed tells that it is an error message instead.
 func unwrapStream(b []byte) (inner []byte, failed bool) {
-	err := fields(b, func(n protowire.Number, v value) error {
+	err := Fields(b, func(n protowire.Number, v Value) error {
 		switch {
-		case n == 1 && len(v.bytes) > 0:
+		case n == 1 && len(v.Bytes) > 0:
 			failed = true
 		case n == 2:
-			inner = v.bytes
+			inner = v.Bytes
 		}
 		return nil
 	})

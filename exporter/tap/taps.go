@@ -19,6 +19,7 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/tap/proxy"
 	"github.com/gnomon-dev/gnomon/exporter/tap/push"
 	"github.com/gnomon-dev/gnomon/exporter/tap/route"
+	"github.com/gnomon-dev/gnomon/exporter/tap/tfserving"
 )
 
 // Tap is one way in for inference records.
@@ -66,7 +67,8 @@ func NewDecoder(o oip.Observer, limit int64, mappings map[string]jsonbody.Mappin
 	d := &Decoder{
 		formats: map[string]pipeline.Decoder{
 			route.OIP: protocol, route.OIPGRPC: protocol,
-			route.V1: free, route.TorchServe: free, route.Invocations: free,
+			route.TFGRPC: tfserving.NewDecoder(o, limit),
+			route.V1:     free, route.TorchServe: free, route.Invocations: free,
 		},
 		models: map[string]pipeline.Decoder{},
 	}

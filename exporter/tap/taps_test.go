@@ -14,7 +14,7 @@ var _ pipeline.Decoder = (*Decoder)(nil)
 
 // Every folder is a tap of the table, or known to be a part of several.
 func TestEveryTapHasARow(t *testing.T) {
-	parts := []string{"buffer", "exchange", "jsonbody", "jsonl", "proxy", "real", "route", "tapbench", "taptest"}
+	parts := []string{"buffer", "exchange", "jsonbody", "jsonl", "proxy", "real", "route", "tapbench", "taptest", "tfserving"}
 	var names []string
 	for _, r := range Taps() {
 		names = append(names, r.Name)

@@ -203,8 +203,8 @@ func (x *Exchange) Request(p []byte) {
 // first looks at the first bytes of the request's body for what its head does
 // not say.
 func (x *Exchange) first(p []byte) {
-	if x.target.Format == route.OIPGRPC {
-		x.target.Model, x.target.Version = findModel(p)
+	if x.target.GRPC() {
+		x.target.Model, x.target.Version = findModel(x.target.Format, p)
 	}
 	if !x.request.off {
 		x.id = findID(x.target.Format, p)
@@ -302,7 +302,7 @@ func (x *Exchange) contain() {
 // whole reports whether a gRPC call's messages are there to their ends: a server
 // may answer a message before its client has closed its side of the call.
 func (x *Exchange) whole() bool {
-	if x.target.Format != route.OIPGRPC || x.request.lost != none {
+	if !x.target.GRPC() || x.request.lost != none {
 		return false
 	}
 	b := x.request.buf

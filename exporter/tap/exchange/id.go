@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -21,13 +22,13 @@ const idWindow = 512
 //
 // JSON: the first member of the outermost object named "id" with a string
 // value, looked for in the first 512 bytes and only before any other array or
-// object. gRPC: field 3 of the first message.
+// object. gRPC: field 3 of the first message; a PredictRequest has no id.
 func findID(format string, p []byte) string {
 	switch format {
 	case route.OIP, route.V1, route.Invocations:
 		return jsonID(p[:min(len(p), idWindow)])
 	case route.OIPGRPC:
-		return grpcField(p, 3)
+		return text(field(firstMessage(p), 3))
 	}
 	return ""
 }
@@ -105,33 +106,63 @@ func unquote(value []byte) string {
 }
 
 // findModel finds the model that a gRPC message names: it is not in the path.
-func findModel(p []byte) (model, version string) { return grpcField(p, 1), grpcField(p, 2) }
+//
+// The Open Inference Protocol: fields 1 and 2. TensorFlow Serving: name (1)
+// and version (2, an Int64Value) or version_label (4) of model_spec (1).
+func findModel(format string, p []byte) (model, version string) {
+	p = firstMessage(p)
+	if format != route.TFGRPC {
+		return text(field(p, 1)), text(field(p, 2))
+	}
+	spec := field(p, 1)
+	if n, size := protowire.ConsumeVarint(after(field(spec, 2))); size > 0 {
+		version = strconv.FormatInt(int64(n), 10)
+	} else {
+		version = text(field(spec, 4))
+	}
+	return text(field(spec, 1)), version
+}
 
-// grpcField finds a string of the first message of a gRPC body by its number,
-// passing over the fields before it. A compressed message shows nothing.
-func grpcField(p []byte, want protowire.Number) string {
+// after is an Int64Value's number: what follows the tag of its only field.
+func after(b []byte) []byte {
+	if number, kind, n := protowire.ConsumeTag(b); n > 0 && number == 1 && kind == protowire.VarintType {
+		return b[n:]
+	}
+	return nil
+}
+
+func text(b []byte) string { return strings.ToValidUTF8(string(b), "\uFFFD") }
+
+// firstMessage is what is there of the first message of a gRPC body; nothing of
+// one that is compressed.
+func firstMessage(p []byte) []byte {
 	const prefix = 5 // compressed flag and length
 	if len(p) < prefix || p[0] != 0 {
-		return ""
+		return nil
 	}
-	p = p[prefix:min(uint64(len(p)), prefix+uint64(binary.BigEndian.Uint32(p[1:])))]
+	return p[prefix:min(uint64(len(p)), prefix+uint64(binary.BigEndian.Uint32(p[1:])))]
+}
+
+// field finds a field of a message by its number, passing over the fields
+// before it.
+func field(p []byte, want protowire.Number) []byte {
 	for len(p) > 0 {
-		field, kind, n := protowire.ConsumeTag(p)
-		if n < 0 || field > want {
-			return "" // fields are written in order
+		number, kind, n := protowire.ConsumeTag(p)
+		if n < 0 {
+			return nil
 		}
 		p = p[n:]
-		if field == want && kind == protowire.BytesType {
-			text, n := protowire.ConsumeBytes(p)
+		if number == want && kind == protowire.BytesType {
+			value, n := protowire.ConsumeBytes(p)
 			if n < 0 {
-				return ""
+				return nil
 			}
-			return strings.ToValidUTF8(string(text), "\uFFFD")
+			return value
 		}
-		if n = protowire.ConsumeFieldValue(field, kind, p); n < 0 {
-			return ""
+		if n = protowire.ConsumeFieldValue(number, kind, p); n < 0 {
+			return nil
 		}
 		p = p[n:]
 	}
-	return ""
+	return nil
 }

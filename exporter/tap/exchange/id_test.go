@@ -35,6 +35,30 @@ func TestFindID(t *testing.T) {
 	}
 }
 
+// TestFindModel: a model is found whatever the order of the fields.
+func TestFindModel(t *testing.T) {
+	bytes := func(b []byte, n protowire.Number, v string) []byte {
+		return protowire.AppendString(protowire.AppendTag(b, n, protowire.BytesType), v)
+	}
+	frame := func(b []byte) []byte { return append([]byte{0, 0, 0, 0, byte(len(b))}, b...) }
+	number := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), 12)
+	numbered := bytes(bytes(nil, 1, "m"), 2, string(number))
+	for _, c := range []struct {
+		format, body, model, version string
+	}{
+		{route.OIPGRPC, string(frame(bytes(bytes(nil, 1, "m"), 2, "v"))), "m", "v"},
+		{route.TFGRPC, string(frame(bytes(nil, 1, string(numbered)))), "m", "12"},
+		{route.TFGRPC, string(frame(bytes(bytes(nil, 2, "an input"), 1, string(numbered)))), "m", "12"},
+		{route.TFGRPC, string(frame(bytes(nil, 1, string(bytes(bytes(nil, 1, "m"), 4, "stable"))))), "m", "stable"},
+		{route.TFGRPC, string(frame(bytes(nil, 1, string(bytes(nil, 1, "m\xff"))))), "m\uFFFD", ""},
+		{route.TFGRPC, "", "", ""},
+	} {
+		if model, version := findModel(c.format, []byte(c.body)); model != c.model || version != c.version {
+			t.Errorf("%s %q: %q %q", c.format, c.body, model, version)
+		}
+	}
+}
+
 func FuzzFindID(f *testing.F) {
 	f.Add([]byte(`{"id":"a","inputs":[]}`))
 	f.Add([]byte(` {"a":null,"b":"\"", "id" : "x" }`))
@@ -42,6 +66,7 @@ func FuzzFindID(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 0, 6, 0x0a, 1, 'm', 0x1a, 1, 'i'})
 	f.Fuzz(func(t *testing.T, body []byte) {
 		findID(route.OIPGRPC, body)
+		findModel(route.TFGRPC, body)
 		got := findID(route.OIP, body)
 		var m struct {
 			ID json.RawMessage `json:"id"`

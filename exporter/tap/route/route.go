@@ -12,6 +12,7 @@ import (
 const (
 	OIP         = "oip"         // Open Inference Protocol v2, JSON with or without binary tensors
 	OIPGRPC     = "oip-grpc"    // the same over gRPC
+	TFGRPC      = "tf-grpc"     // TensorFlow Serving's Predict over gRPC
 	V1          = "v1"          // KServe v1 and TensorFlow Serving's REST
 	TorchServe  = "torchserve"  // any body
 	Invocations = "invocations" // SageMaker's and MLflow's scoring endpoint
@@ -24,6 +25,9 @@ type Target struct {
 	Model   string
 	Version string // empty where the path names none
 }
+
+// GRPC reports whether the bodies are messages of a gRPC call.
+func (t Target) GRPC() bool { return t.Format == OIPGRPC || t.Format == TFGRPC }
 
 // HTTP finds the target of a request by its method and escaped path (which
 // may have a prefix, as behind an ingress). ok is false for everything that is
@@ -118,6 +122,8 @@ func GRPC(fullMethod string) (Target, bool) {
 	switch fullMethod {
 	case "/inference.GRPCInferenceService/ModelInfer", "/inference.GRPCInferenceService/ModelStreamInfer":
 		return Target{Format: OIPGRPC}, true
+	case "/tensorflow.serving.PredictionService/Predict":
+		return Target{Format: TFGRPC}, true
 	}
 	return Target{}, false
 }

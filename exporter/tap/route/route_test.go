@@ -46,6 +46,14 @@ func TestGRPC(t *testing.T) {
 	if _, ok := GRPC("/inference.GRPCInferenceService/ServerLive"); ok {
 		t.Error("ServerLive is no inference")
 	}
+	if got, ok := GRPC("/tensorflow.serving.PredictionService/Predict"); !ok || got.Format != TFGRPC || !got.GRPC() {
+		t.Errorf("Predict: %+v, %v", got, ok)
+	}
+	for _, method := range []string{"Classify", "Regress", "MultiInference", "GetModelMetadata", "PredictStreamed"} {
+		if _, ok := GRPC("/tensorflow.serving.PredictionService/" + method); ok {
+			t.Errorf("%s is not read", method)
+		}
+	}
 }
 
 func FuzzHTTP(f *testing.F) {
