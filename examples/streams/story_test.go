@@ -73,6 +73,11 @@ func TestElectricity(t *testing.T) {
 	for i := train; i < 40_000; i++ {
 		w.see(m.score(d.rows[i]), d.truth[i], day)
 		w.advance(30 * time.Minute)
+		if i%336 == 0 && i > train+1000 { // every week
+			if l := w.result().LabelDrift; l.Drifted {
+				t.Errorf("row %d: prices that hang together from half hour to half hour are no label drift: %s", i, l.Reason)
+			}
+		}
 		if i%2000 == 0 && i > train {
 			p := w.result()
 			if a := accuracy(p); a != nil {
@@ -231,4 +236,49 @@ func TestWeather(t *testing.T) {
 		}
 	}
 	t.Logf("%d months without a forecast of rain", without)
+}
+
+// TestLabelsThatDrift: the prices of the electricity again, judged by their
+// labels alone. In any order of the rows shares stay what they are; where three
+// in five falling prices are called rising, that is drift, dependent or not.
+func TestLabelsThatDrift(t *testing.T) {
+	const train, end = 12_000, 20_000
+	d := load(t, "electricity.csv.gz", "class", "UP", []string{"date"}, train)
+	rows, truth := d.pick(between(0, train, 2))
+	m := fit(rows, truth)
+	rng := rand.New(rand.NewPCG(1, 1))
+	for _, c := range []struct {
+		name     string
+		shuffled bool
+		renamed  float64
+	}{{"shuffled", true, 0}, {"renamed", false, .6}} {
+		t.Run(c.name, func(t *testing.T) {
+			order := between(0, end, 1)
+			if c.shuffled {
+				rng.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+			}
+			rows, truth := d.pick(order[train/2 : train])
+			w, err := newWatch(m, rows, truth, start(), 14*day, 2000)
+			if err != nil {
+				t.Fatal(err)
+			}
+			looks, drifted := 0, 0
+			for k, i := range order[train:] {
+				w.see(m.score(d.rows[i]), d.truth[i] || rng.Float64() < c.renamed, time.Hour)
+				w.advance(30 * time.Minute)
+				if k%336 != 0 || k < 1000 {
+					continue
+				}
+				looks++
+				if w.result().LabelDrift.Drifted {
+					drifted++
+				}
+			}
+			if want := map[bool]int{false: 0, true: looks}[c.renamed > 0]; drifted != want {
+				t.Errorf("label drift in %d of %d looks, want %d", drifted, looks, want)
+			}
+			l := w.result().LabelDrift
+			t.Logf("design effect %.1f; %s", *l.DesignEffect, l.Reason)
+		})
+	}
 }

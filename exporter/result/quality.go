@@ -65,6 +65,7 @@ type LabelDrift struct {
 	PSI              *float64           `json:"psi,omitempty"` // against the reference
 	PSIAdjusted      *float64           `json:"psi_adjusted,omitempty"`
 	PValue           *float64           `json:"pvalue,omitempty"`
+	DesignEffect     *float64           `json:"design_effect,omitempty"`      // of labels that hang together in time; divides chi-square
 	PSIOfPredictions *float64           `json:"psi_of_predictions,omitempty"` // labels against predictions
 	Drifted          bool               `json:"drifted"`
 	Reason           string             `json:"reason"`

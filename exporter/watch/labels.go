@@ -183,7 +183,7 @@ func (m *Model) refer(b *Baseline) {
 	}
 	r := labels.NewReference(b.Answers, m.spec.ClassName, positive)
 	if len(b.Answers) == 0 {
-		r.Labels = b.Truth
+		r.Labels, r.Dependence = b.Truth, b.Dependence
 	}
 	if b.Labelled >= 30 {
 		d, err := sequential.NewRate(b.Labelled-b.Correct, b.Labelled, sequential.Seed(m.spec.Config.Name+" accuracy"), 1)

@@ -146,6 +146,7 @@ func (l *Loader) baseline(ctx context.Context, spec *Spec, ref *reference.Refere
 	for _, t := range ref.Labels {
 		b.Truth[spec.classNamed(t)]++
 	}
+	b.Dependence = labels.Dependence(ref.Labels)
 	inputs := flat(ref)
 	if engine != nil {
 		inputs = engine.Model().Inputs

@@ -82,6 +82,8 @@ type Baseline struct {
 	Answers []labels.Answer
 	// Truth counts the reference's labels by class.
 	Truth map[string]int
+	// Dependence is the design effect of the labels in their order.
+	Dependence float64
 	// Suspect is rows of the reference that signs of attack are held against.
 	Suspect []suspect.Row
 }

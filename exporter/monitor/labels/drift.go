@@ -6,6 +6,7 @@ import (
 	"github.com/gnomon-dev/gnomon/driftlib"
 	"github.com/gnomon-dev/gnomon/exporter/monitor/cohort"
 	"github.com/gnomon-dev/gnomon/exporter/result"
+	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // Label drift needs both: a test that says so in one of a thousand looks by
@@ -50,8 +51,9 @@ func (v *view) labelDrift() *result.LabelDrift {
 	return d
 }
 
-// judge fills in PSI, its part beyond chance, (B - 1)(1/n + 1/m), and the
-// two-sample chi-square test.
+// judge fills in PSI, its part beyond chance, (B - 1)(1/n + 1/m) d, and the
+// two-sample chi-square test, whose statistic is divided by d. d is the design
+// effect of labels that hang together in time (Rao and Scott 1981).
 func (v *view) judge(d *result.LabelDrift, reference []float64, rows float64, labels []float64, n float64) {
 	const least = 30
 	if n < least || rows < least {
@@ -69,17 +71,22 @@ func (v *view) judge(d *result.LabelDrift, reference []float64, rows float64, la
 			seen++
 		}
 	}
-	adjusted := max(0, psi-float64(seen-1)*(1/n+1/rows))
-	d.PSI, d.PSIAdjusted = &psi, &adjusted
+	effect := v.dependence()
+	adjusted := max(0, psi-float64(seen-1)*(1/n+1/rows)*effect)
+	d.PSI, d.PSIAdjusted, d.DesignEffect = &psi, &adjusted, &effect
 	a, b := driftlib.PoolSmall(reference, labels, 5)
 	test, err := driftlib.ChiSquareTest(a, b)
 	if err != nil {
 		d.Reason = "one class on both sides"
 		return
 	}
-	d.PValue = &test.PValue
-	d.Drifted = test.PValue < labelAlpha && adjusted >= labelMinPSI
-	d.Reason = fmt.Sprintf("PSI %.4f, %.4f beyond chance; chi-square p %.3g over %.0f labels", psi, adjusted, test.PValue, n)
+	p := distuv.ChiSquared{K: float64(test.DoF)}.Survival(test.Statistic / effect)
+	d.PValue = &p
+	d.Drifted = p < labelAlpha && adjusted >= labelMinPSI
+	d.Reason = fmt.Sprintf("PSI %.4f, %.4f beyond chance; chi-square p %.3g over %.0f labels", psi, adjusted, p, n)
+	if effect > 1.1 {
+		d.Reason += fmt.Sprintf(", which hang together in time: they say as much as %.0f independent ones", n/effect)
+	}
 }
 
 func (v *view) counts(list []uint32) (out []float64, total float64) {

@@ -57,6 +57,7 @@ type Reference struct {
 	Detector   Detector
 	Threshold  float64
 	Labels     map[string]int   // rows by class
+	Dependence float64          // design effect of its labels in their order
 	Calibrator *cbpe.Calibrator // of the predicted class's confidence; nil without
 	Positive   *cbpe.Calibrator // of the positive class's score, of two classes; nil otherwise
 	Rows       int              // that they were made of

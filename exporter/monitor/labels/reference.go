@@ -21,9 +21,11 @@ func NewReference(answers []Answer, class func(i int) string, positive int) Refe
 	var confidence, score []float64
 	var correct, truth []bool
 	right := 0
+	var inOrder []string
 	for i := range answers {
 		a := &answers[i]
 		r.Labels[a.Truth]++
+		inOrder = append(inOrder, a.Truth)
 		ok := a.Class == a.Truth
 		if ok {
 			right++
@@ -37,6 +39,7 @@ func NewReference(answers []Answer, class func(i int) string, positive int) Refe
 			score, truth = append(score, float64(a.Scores[positive])), append(truth, a.Truth == class(positive))
 		}
 	}
+	r.Dependence = Dependence(inOrder)
 	if len(answers) > 0 {
 		r.Accuracy = float64(right) / float64(len(answers))
 	}
