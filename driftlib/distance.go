@@ -114,6 +114,9 @@ func jsDivergence(p, q []float64) float64 {
 	var sum float64
 	for i := range p {
 		m := (p[i] + q[i]) / 2
+		if m == 0 { // nothing, or the least that a float64 holds
+			continue
+		}
 		if p[i] > 0 {
 			sum += p[i] * math.Log(p[i]/m)
 		}
@@ -175,6 +178,10 @@ type ChiSquare struct {
 	SmallestExpected float64
 }
 
+// mostRows bounds the sum of counts that a chi-square statistic is taken of:
+// squares of larger ones are beyond a float64.
+const mostRows = 1e100
+
 // ChiSquareTest compares two binned samples as a 2 x B contingency table: both
 // sides are random, as they are (a goodness-of-fit test that takes the
 // reference as exact alarms too often).
@@ -185,6 +192,8 @@ type ChiSquare struct {
 // left, the statistic is 0 and the p-value 1. No continuity correction. The
 // approximation is good where expected counts are at least 5; PoolSmall joins
 // bins until they are.
+// Counts that add up to more than 1e100, or of which a bin's expected count is
+// below what a float64 holds, are ErrValue.
 func ChiSquareTest(reference, current []float64) (ChiSquare, error) {
 	if len(reference) != len(current) {
 		return ChiSquare{}, fmt.Errorf("%w: %d bins of the reference, %d of the current sample", ErrLength, len(reference), len(current))
@@ -196,6 +205,9 @@ func ChiSquareTest(reference, current []float64) (ChiSquare, error) {
 	for i := range reference {
 		n, m = n+reference[i], m+current[i]
 	}
+	if n+m > mostRows {
+		return ChiSquare{}, fmt.Errorf("%w: the counts add up to more than %v", ErrValue, mostRows)
+	}
 	r := ChiSquare{DoF: -1, SmallestExpected: math.Inf(1)}
 	for i := range reference {
 		both := reference[i] + current[i]
@@ -205,6 +217,9 @@ func ChiSquareTest(reference, current []float64) (ChiSquare, error) {
 		r.DoF++
 		for _, side := range [2][2]float64{{reference[i], n}, {current[i], m}} {
 			expected := both * (side[1] / (n + m))
+			if expected == 0 {
+				return ChiSquare{}, fmt.Errorf("%w: bin %d is so small beside the others that its expected count is 0", ErrValue, i)
+			}
 			r.SmallestExpected = min(r.SmallestExpected, expected)
 			r.Statistic += (side[0] - expected) * (side[0] - expected) / expected
 		}

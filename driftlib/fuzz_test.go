@@ -15,6 +15,9 @@ func odd(f *testing.F) {
 	f.Add(0.0, 0.0, 0.0, 0.0)
 	f.Add(-1.0, 1e300, 1e-300, 1e15)
 	f.Add(math.MaxFloat64, math.MaxFloat64, math.MaxFloat64, math.MaxFloat64)
+	f.Add(1e300, 2e300, 3e300, 1e299)
+	f.Add(1e99, 1.0, 1e-300, 5e-324)
+	f.Add(1e160, 1e155, 1.0, 0.0)
 }
 
 // FuzzCounts: whatever counts are given, a distance is an error or a number in its
@@ -32,9 +35,6 @@ func FuzzCounts(f *testing.F) {
 		"Cramér's V": {driftlib.CramersV, 1},
 	}
 	f.Fuzz(func(t *testing.T, a, b, c, d float64) {
-		if huge := max(a, b, c, d); huge > 1e100 && !math.IsInf(huge, 0) {
-			return // squares of such counts are beyond a float64
-		}
 		for _, s := range [][2][]float64{{{a, b, c}, {b, c, d}}, {{a}, {b}}, {{a, b}, {c}}, {nil, nil}} {
 			for name, of := range distances {
 				v, err := of.f(s[0], s[1])

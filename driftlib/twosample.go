@@ -223,10 +223,13 @@ func GTest(reference, current []float64) (ChiSquare, error) {
 		both := reference[i] + current[i]
 		for _, side := range [2][2]float64{{reference[i], n}, {current[i], m}} {
 			if side[0] > 0 {
-				r.Statistic += 2 * side[0] * math.Log(side[0]/(both*side[1]/(n+m)))
+				if ratio := side[0] / (both * (side[1] / (n + m))); ratio > 0 { // else the term is 0 to any precision
+					r.Statistic += 2 * side[0] * math.Log(ratio)
+				}
 			}
 		}
 	}
+	r.Statistic = max(r.Statistic, 0) // rounding
 	r.PValue = distuv.ChiSquared{K: float64(r.DoF)}.Survival(r.Statistic)
 	return r, nil
 }

@@ -135,3 +135,23 @@ func ExampleCramersV() {
 	fmt.Printf("%.2f\n", v)
 	// Output: 0.22
 }
+
+// TestHugeCounts: counts whose squares are beyond a float64 are an error, never
+// NaN or an infinity; large ones that are not give the figures of small ones.
+func TestHugeCounts(t *testing.T) {
+	for _, scale := range []float64{1e101, 1e160, 1e300} {
+		a, b := []float64{scale, 2 * scale, 3 * scale}, []float64{3 * scale, 2 * scale, scale}
+		_, chi := ChiSquareTest(a, b)
+		_, g := GTest(a, b)
+		_, v := CramersV(a, b)
+		for name, err := range map[string]error{"chi-square": chi, "G": g, "Cramér's V": v} {
+			if !errors.Is(err, ErrValue) {
+				t.Errorf("%s at %v: %v", name, scale, err)
+			}
+		}
+	}
+	large, small := must(GTest([]float64{1e90, 2e90}, []float64{2e90, 1e90})), must(GTest([]float64{1, 2}, []float64{2, 1}))
+	if near := large.Statistic / 1e90 / small.Statistic; math.Abs(near-1) > 1e-12 {
+		t.Errorf("G at 1e90 is %v times that at 1", near)
+	}
+}
