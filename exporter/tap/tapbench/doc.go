@@ -1,6 +1,6 @@
-// Package tapbench measures what the HTTP tap costs beside its peers: the
-// same load through nginx, nginx with mirror, HAProxy, ReverseProxy and both
-// ways of the tap, in one run, each in a process of its own. It holds nothing
+// Package tapbench measures what the HTTP and gRPC taps cost beside their peers: the
+// same load through nginx, nginx with mirror, nginx grpc_pass, HAProxy,
+// ReverseProxy and the ways of the tap, in one run, each in a process of its own. It holds nothing
 // but benchmarks:
 //
 //	go test -run '^$' -bench . -benchtime 1x ./exporter/tap/tapbench

@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 }
 
 func play(ctx context.Context, role, listen, upstream string) error {
-	if f := os.Getenv("TAPBENCH_PROFILE"); f != "" && role == "tap" {
+	if f := os.Getenv("TAPBENCH_PROFILE"); f != "" && (role == "tap" || role == "grpc tap") {
 		w, err := os.Create(f + "." + os.Getenv("TAPBENCH_RATE"))
 		if err != nil {
 			return err
@@ -60,13 +60,15 @@ func play(ctx context.Context, role, listen, upstream string) error {
 		go serveUpstream(l)
 		<-ctx.Done()
 		return nil
+	case "grpc upstream":
+		return serveGRPC(ctx, l)
 	case "ReverseProxy":
 		h = &httputil.ReverseProxy{
 			Transport: &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true},
 			Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(u) },
 		}
 	default:
-		if h, err = tap(ctx, u, role == "tap over ReverseProxy"); err != nil {
+		if h, err = tap(ctx, u, role); err != nil {
 			return err
 		}
 	}
@@ -78,7 +80,7 @@ func play(ctx context.Context, role, listen, upstream string) error {
 	return nil
 }
 
-func tap(ctx context.Context, u *url.URL, plain bool) (http.Handler, error) {
+func tap(ctx context.Context, u *url.URL, role string) (http.Handler, error) {
 	rate, err := strconv.ParseFloat(os.Getenv("TAPBENCH_RATE"), 64)
 	if err != nil {
 		return nil, err
@@ -100,14 +102,18 @@ func tap(ctx context.Context, u *url.URL, plain bool) (http.Handler, error) {
 			c.Release()
 		}
 	}()
-	return proxy.New(proxy.Settings{
-		Upstream: u, Sampler: s, Observer: counters{}, Budget: q.Budget(), KeyHeader: "X-Request-Id", Plain: plain,
+	settings := proxy.Settings{
+		Upstream: u, Sampler: s, Observer: counters{}, Budget: q.Budget(), KeyHeader: "X-Request-Id", Plain: role == "tap over ReverseProxy",
 		Emit: func(c *record.Capture) {
 			if !q.Push(c) {
 				c.Release()
 			}
 		},
-	})
+	}
+	if role == "grpc tap" {
+		return proxy.NewGRPC(settings)
+	}
+	return proxy.New(settings)
 }
 
 type counters struct{}
