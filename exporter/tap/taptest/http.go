@@ -46,6 +46,7 @@ func HTTP(t *testing.T, start Start) {
 		{"upstream answers early", answersEarly},
 		{"upstream closes idle connections", staleConnections},
 		{"keep-alive", keepAlive},
+		{"pipelined requests", pipelined},
 		{"HTTP/2 cleartext", cleartextHTTP2},
 		{"IPv6", ipv6},
 		{"odd heads", oddHeads},
