@@ -113,10 +113,13 @@ type Model struct {
 	Output    Output    `yaml:"output"`
 	Shadows   []Shadow  `yaml:"shadows"`
 	Identity  Identity  `yaml:"identity"`
-	Explain   Explain   `yaml:"explain"`
-	Card      Card      `yaml:"card"`
-	Retrain   Retrain   `yaml:"retrain"`
-	Skew      Skew      `yaml:"skew"`
+
+	NoiseFloor NoiseFloor `yaml:"noise_floor"`
+
+	Explain Explain `yaml:"explain"`
+	Card    Card    `yaml:"card"`
+	Retrain Retrain `yaml:"retrain"`
+	Skew    Skew    `yaml:"skew"`
 
 	Experiments []Experiment `yaml:"experiments"`
 
@@ -163,6 +166,11 @@ type Explain struct {
 	DutyCycle float64  `yaml:"duty_cycle"` // share of the time that they may take, above 0 to 1
 }
 
+// NoiseFloor is how often it is measured how much correct runs differ.
+type NoiseFloor struct {
+	Interval Duration `yaml:"interval"` // between rounds, beside the one of each new model
+}
+
 // Identity is the slow probe of golden inputs through the primary.
 type Identity struct {
 	Interval Duration `yaml:"interval"` // 0: off
@@ -207,6 +215,9 @@ func modelDefaults(m *Model) {
 	}
 	if m.Explain.DutyCycle == 0 {
 		m.Explain.DutyCycle = .01
+	}
+	if m.NoiseFloor.Interval == 0 {
+		m.NoiseFloor.Interval = Duration(time.Hour)
 	}
 	if m.Identity.Inputs == 0 {
 		m.Identity.Inputs = 16

@@ -14,7 +14,7 @@ func structTypes() []reflect.Type {
 	return []reflect.Type{
 		reflect.TypeFor[Config](), reflect.TypeFor[Sampling](), reflect.TypeFor[Queue](), reflect.TypeFor[Budget](), reflect.TypeFor[Evaluation](),
 		reflect.TypeFor[Runtime](), reflect.TypeFor[Labels](), reflect.TypeFor[LabelStore](), reflect.TypeFor[LabelKafka](), reflect.TypeFor[LabelFolder](), reflect.TypeFor[Slice](), reflect.TypeFor[Discover](), reflect.TypeFor[Model](),
-		reflect.TypeFor[Reference](), reflect.TypeFor[Output](), reflect.TypeFor[Shadow](), reflect.TypeFor[Provider](), reflect.TypeFor[Padding](), reflect.TypeFor[Input](), reflect.TypeFor[Identity](), reflect.TypeFor[Explain](), reflect.TypeFor[Card](), reflect.TypeFor[Retrain](), reflect.TypeFor[Skew](), reflect.TypeFor[Experiment](), reflect.TypeFor[Arm](), reflect.TypeFor[Figure](),
+		reflect.TypeFor[Reference](), reflect.TypeFor[Output](), reflect.TypeFor[Shadow](), reflect.TypeFor[Provider](), reflect.TypeFor[Padding](), reflect.TypeFor[Input](), reflect.TypeFor[Identity](), reflect.TypeFor[NoiseFloor](), reflect.TypeFor[Explain](), reflect.TypeFor[Card](), reflect.TypeFor[Retrain](), reflect.TypeFor[Skew](), reflect.TypeFor[Experiment](), reflect.TypeFor[Arm](), reflect.TypeFor[Figure](),
 		reflect.TypeFor[Taps](), reflect.TypeFor[GRPC](), reflect.TypeFor[Mirror](), reflect.TypeFor[CloudEvents](),
 		reflect.TypeFor[Kafka](), reflect.TypeFor[SASL](), reflect.TypeFor[File](), reflect.TypeFor[Body](),
 		reflect.TypeFor[Primary](), reflect.TypeFor[GPU](), reflect.TypeFor[Memory](), reflect.TypeFor[Cost](),
@@ -132,6 +132,7 @@ func (m *Model) check(k *checker, at string) {
 	m.Output.check(k, at+".output")
 	k.that(m.Identity.Interval == 0 || m.Identity.Interval >= Duration(time.Second), at+".identity.interval", "write at least 1s, or 0 for off", "is %v", time.Duration(m.Identity.Interval))
 	k.positive(at+".identity.inputs", m.Identity.Inputs)
+	k.duration(at+".noise_floor.interval", m.NoiseFloor.Interval, Duration(time.Second))
 	k.duration(at+".explain.interval", m.Explain.Interval, Duration(10*time.Millisecond))
 	k.that(m.Explain.DutyCycle > 0 && m.Explain.DutyCycle <= 1, at+".explain.duty_cycle", "write a share above 0 and at most 1, such as 0.01", "is %v", m.Explain.DutyCycle)
 	if t := m.Identity.TriggerSet; t.File != "" {

@@ -33,7 +33,7 @@ func sample(features, bins int) *result.Snapshot {
 	m.Confidence, m.Prediction = &confidence, &prediction
 	m.Shadows = []result.Shadow{{Name: "twin", Role: "twin", Provider: "cpu", Digest: "sha256:00", Up: true, Inferences: 90, Failures: 1,
 		Comparisons: 90, Disagreements: 2, Disagreement: ptr(.02), NoiseFloor: ptr(.004), JSMean: ptr(.01), MaxAbs: ptr(.5), MeanAbs: ptr(.1),
-		LagSeconds: .01, LoadSeconds: ptr(.2), Similarity: ptr(.99), CPUNodes: ptr(1), Labelled: 300, AccuracyDelta: ptr(.02), AccuracyDeltaLower: ptr(-.01), AccuracyDeltaUpper: ptr(.05), SelfComparisons: 2048, SelfDisagreements: 3,
+		LagSeconds: .01, LoadSeconds: ptr(.2), Similarity: ptr(.99), CPUNodes: ptr(1), Labelled: 300, AccuracyDelta: ptr(.02), AccuracyDeltaLower: ptr(-.01), AccuracyDeltaUpper: ptr(.05), SelfComparisons: 2048, SelfDisagreements: 3, GoldenComparisons: 512, GoldenDisagreements: 1,
 		Start: &result.Start{Kind: "cold", Load: .1, WarmUp: .1, FirstInference: .05, WarmInference: .001}, RestartsByReason: map[string]uint64{"killed": 1}}}
 	m.Performance = &result.Performance{Accuracy: &result.Interval{Value: .9, Lower: .8, Upper: .95, N: 100}, Coverage: ptr(.5), DelayP50: ptr(3),
 		Labels: result.LabelCounts{"matched": 100, "orphan": 0}, LabelClasses: map[string]uint64{"0": 60, "1": 40},

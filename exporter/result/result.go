@@ -231,13 +231,17 @@ type Shadow struct {
 	SelfComparisons   uint64   `json:"self_comparisons"`
 	SelfDisagreements uint64   `json:"self_disagreements"`
 	SelfMaxAbs        *float64 `json:"self_max_abs,omitempty"`
-	MaxAbs            *float64 `json:"max_abs,omitempty"`
-	MeanAbs           *float64 `json:"mean_abs,omitempty"`
-	Evidence          float64  `json:"evidence"`
-	Threshold         float64  `json:"threshold"`
-	Alarm             bool     `json:"alarm"`
-	LagSeconds        float64  `json:"lag_seconds"`
-	Decision          string   `json:"decision,omitempty"` // how the outputs are read: "logits: softmax applied, because ..."
+	// It against the primary on golden inputs, while that is the right model.
+	GoldenComparisons   uint64   `json:"golden_comparisons"`
+	GoldenDisagreements uint64   `json:"golden_disagreements"`
+	GoldenMaxAbs        *float64 `json:"golden_max_abs,omitempty"`
+	MaxAbs              *float64 `json:"max_abs,omitempty"`
+	MeanAbs             *float64 `json:"mean_abs,omitempty"`
+	Evidence            float64  `json:"evidence"`
+	Threshold           float64  `json:"threshold"`
+	Alarm               bool     `json:"alarm"`
+	LagSeconds          float64  `json:"lag_seconds"`
+	Decision            string   `json:"decision,omitempty"` // how the outputs are read: "logits: softmax applied, because ..."
 }
 
 // Start is what a shadow's start took, in seconds.

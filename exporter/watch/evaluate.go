@@ -143,7 +143,8 @@ func (m *Model) shadow(s *replay.Shadow, r *restarts, a agreement.Result) result
 	return out
 }
 
-// self fills in what labels and two runs of the shadow itself showed.
+// self fills in what labels, two runs of the shadow itself and golden inputs
+// showed.
 func (m *Model) self(s *result.Shadow) {
 	for i := range m.spec.Noise {
 		if m.spec.Replay.Shadows[i].Name != s.Name {
@@ -152,6 +153,9 @@ func (m *Model) self(s *result.Shadow) {
 		m.delta(s, i)
 		if c := m.spec.Noise[i].Get(); c.Comparisons > 0 {
 			s.SelfComparisons, s.SelfDisagreements, s.SelfMaxAbs = uint64(c.Comparisons), uint64(c.Disagreements), &c.MaxAbs
+		}
+		if c, _ := m.spec.Golden[i].get(); c.Comparisons > 0 {
+			s.GoldenComparisons, s.GoldenDisagreements, s.GoldenMaxAbs = uint64(c.Comparisons), uint64(c.Disagreements), &c.MaxAbs
 		}
 	}
 }

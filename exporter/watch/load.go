@@ -283,7 +283,8 @@ func (l *Loader) fingerprint(ctx context.Context, spec *Spec, ref *reference.Ref
 		return
 	}
 	p := identity.New(identity.Settings{Primary: l.Primary(spec.Config.Name, spec.Config.Version), Reader: spec.Reader, Comparer: spec.Replay.Comparer,
-		Golden: golden, Known: known, Interval: time.Duration(spec.Config.Identity.Interval), Timeout: 5 * time.Second, Limit: identity.DefaultLimit, Now: l.Now})
+		Golden: golden, Known: known, Interval: time.Duration(spec.Config.Identity.Interval), Timeout: 5 * time.Second, Limit: identity.DefaultLimit, Now: l.Now,
+		Matched: (&rounds{spec: spec, ref: ref, now: l.Now, log: l.Logger.With("model", spec.Config.Name)}).matched})
 	if set, err := l.triggers(spec, engine); err != nil {
 		spec.Fail(err.Error())
 		l.Logger.Error("trigger set cannot be used; the primary is not probed with it", "model", spec.Config.Name, "error", err)

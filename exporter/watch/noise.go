@@ -12,18 +12,17 @@ import (
 )
 
 const (
-	noiseEvery = time.Hour
 	noiseLimit = 10 * time.Second // of one round of one shadow: its time is the shadow's, too
 	noiseRows  = 2048             // golden inputs of a round
 )
 
 // measureNoise runs golden inputs and some of the live ones twice on every
-// shadow: when a model comes into place and then every hour. It ends with ctx.
+// shadow: when a model comes into place and then every interval. It ends with ctx.
 func (l *Loader) measureNoise(ctx context.Context, spec *Spec, ref *reference.Reference, r *running, log *slog.Logger) {
 	measured := make([]string, len(spec.Config.Shadows)) // digest that was measured last
 	last := time.Time{}
 	for {
-		again := l.Now().Sub(last) >= noiseEvery
+		again := l.Now().Sub(last) >= time.Duration(spec.Config.NoiseFloor.Interval)
 		for i, e := range r.list() {
 			if e == nil || !again && measured[i] == e.Model().Digest {
 				continue
@@ -77,10 +76,15 @@ func (l *Loader) noiseRound(ctx context.Context, spec *Spec, i int, e shadow.Eng
 // often is not noisy but another model.
 const highestFloor = .05
 
-// floor is the share of disagreements of shadow i that noise explains: the
-// upper bound of two runs of its own, and, of a shadow that ought to answer as
-// the primary does, that of its first full window against the primary while
-// nothing is wrong; until then the default.
+// fewestGolden is the golden inputs below which their bound says nothing.
+const fewestGolden = 256
+
+// floor is the share of disagreements of shadow i that noise explains. Of a
+// shadow that ought to answer as the primary does it is the upper bound of its
+// first full window against the primary while nothing is wrong; until then, and
+// of the others, the default. It is never below the bound of two runs of the
+// shadow's own, nor of its first pass over golden inputs beside the primary,
+// where those have ever disagreed: nothing is learned from too few that agree.
 func (m *Model) floor(i int) float64 {
 	self := m.spec.Noise[i].Get()
 	role, digest := m.spec.Replay.Shadows[i].Role, m.spec.Replay.Shadows[i].Digest()
@@ -97,6 +101,9 @@ func (m *Model) floor(i int) float64 {
 	}
 	if self.Comparisons > 0 && self.Disagreements > 0 {
 		floor = max(floor, min(self.Upper(), highestFloor))
+	}
+	if _, c := m.spec.Golden[i].get(); c.Comparisons >= fewestGolden && c.Disagreements > 0 {
+		floor = max(floor, min(c.Upper(), highestFloor))
 	}
 	return floor
 }

@@ -39,6 +39,7 @@ type Spec struct {
 	Reader   compare.Kind   // reads and compares
 	Restarts []*restarts    // by shadow
 	Noise    []*noise.Total // by shadow: two runs of its own against each other
+	Golden   []*golden      // by shadow: it against the primary
 	Slicer   *slice.Slicer
 	Origins  []*origin // by shadow
 
@@ -134,6 +135,7 @@ func NewSpec(m config.Model, listed bool, reasons []string) *Spec {
 		s.Restarts = append(s.Restarts, r)
 		s.Origins = append(s.Origins, &origin{})
 		s.Noise = append(s.Noise, &noise.Total{})
+		s.Golden = append(s.Golden, &golden{})
 	}
 	return s
 }

@@ -53,6 +53,9 @@ type Settings struct {
 	// another precision, far below what another training makes.
 	Limit float64
 	Now   func() time.Time
+	// Matched, where given, is told after each probe that found the registered
+	// model, with the way to ask the primary for more.
+	Matched func(ctx context.Context, ask func(context.Context, shadow.Sample) (compare.Answer, error))
 }
 
 // DefaultLimit leaves room for an int8 twin of an fp32 primary (mean distance
@@ -135,6 +138,9 @@ func (p *Prober) Probe(ctx context.Context) {
 		return
 	}
 	p.conclude(answers, known)
+	if p.s.Matched != nil && p.Result().Match {
+		p.s.Matched(ctx, p.ask)
+	}
 }
 
 func (p *Prober) fail(err error) {

@@ -87,6 +87,28 @@ func TestFingerprint(t *testing.T) {
 	}
 }
 
+// TestMatched: only where the right model is found is the primary asked for
+// more.
+func TestMatched(t *testing.T) {
+	s := &served{classOf: func(v float32) int { return int(v) }}
+	p := newProber(t, s, Known{Name: "twin", Role: "twin"}, Known{Name: "v1", Role: "baseline"})
+	calls := 0
+	p.s.Matched = func(ctx context.Context, ask func(context.Context, shadow.Sample) (compare.Answer, error)) {
+		calls++
+		if a, err := ask(ctx, input(2)); err != nil || a.Prediction.Class != 2 {
+			t.Errorf("%+v, %v", a, err)
+		}
+	}
+	p.Probe(context.Background())
+	s.classOf = func(v float32) int { return int(v+1) % 3 } // the previous version
+	p.Probe(context.Background())
+	s.err = errors.New("connection refused")
+	p.Probe(context.Background())
+	if calls != 1 {
+		t.Errorf("%d calls, want 1", calls)
+	}
+}
+
 // TestTriggerSet: the golden inputs see nothing, the trigger does.
 func TestTriggerSet(t *testing.T) {
 	s := &served{classOf: func(v float32) int { return int(v) % 3 }}

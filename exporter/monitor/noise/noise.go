@@ -22,6 +22,20 @@ type Count struct {
 	MaxAbs        float64 // largest absolute difference of raw output elements
 }
 
+// Note counts one comparison.
+func (c *Count) Note(d compare.Delta) {
+	c.Comparisons++
+	if !d.Agree {
+		c.Disagreements++
+	}
+	c.MaxAbs = max(c.MaxAbs, d.MaxAbs)
+}
+
+// Plus is both together.
+func (c Count) Plus(d Count) Count {
+	return Count{c.Comparisons + d.Comparisons, c.Disagreements + d.Disagreements, max(c.MaxAbs, d.MaxAbs)}
+}
+
 // confidence of the bound that a floor is.
 const confidence = .99
 
@@ -50,9 +64,7 @@ type Total struct {
 func (t *Total) Add(c Count, err error, at time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.count.Comparisons += c.Comparisons
-	t.count.Disagreements += c.Disagreements
-	t.count.MaxAbs = max(t.count.MaxAbs, c.MaxAbs)
+	t.count = t.count.Plus(c)
 	t.at, t.err = at, ""
 	if err != nil {
 		t.err = err.Error()
@@ -100,12 +112,7 @@ func Measure(ctx context.Context, e shadow.Engine, k compare.Kind, samples []sha
 			if !okA || !okB {
 				continue
 			}
-			d := k.Compare(a, b)
-			c.Comparisons++
-			if !d.Agree {
-				c.Disagreements++
-			}
-			c.MaxAbs = max(c.MaxAbs, d.MaxAbs)
+			c.Note(k.Compare(a, b))
 		}
 	}
 	return c, nil
