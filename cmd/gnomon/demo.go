@@ -132,13 +132,17 @@ func demoConfig(dir string, data *digits.Data, primary, listen, library string) 
 	e.Interval, e.Tick, e.RecentSpan, e.Window = config.Duration(time.Second), config.Duration(time.Second), config.Duration(10*time.Second), 1000
 	e.FalseAlarm, e.StaleAfter = config.Duration(12*time.Hour), config.Duration(5*time.Second)
 	cfg.Labels.Window = 1000
+	// Of examples/cost/prices.yaml: euros for an hour of a core and of a gigabyte.
+	cfg.Cost = config.Cost{Currency: "EUR", Prices: []config.Price{{CPUHour: 0.04, GBHour: 0.005}}}
 	cfg.Models = []config.Model{{Name: demo.ModelName, Version: demo.ModelVersion,
 		Reference: config.Reference{File: reference, Label: digits.LabelColumn},
 		Identity:  config.Identity{Interval: config.Duration(2 * time.Second)},
 		Shadows: []config.Shadow{
 			{Name: "twin", Role: "twin", Model: filepath.Join(dir, digits.Int8+".onnx")},
 			{Name: "version-1", Role: "baseline", Model: filepath.Join(dir, digits.V1+".onnx")},
-		}}}
+		},
+		// Would the quantised twin do as well?
+		Experiments: []config.Experiment{{Name: "quantised", Treatment: config.Arm{Shadow: "twin"}, Figures: []config.Figure{{KPI: "accuracy", Margin: 0.01}}}}}}
 	return &cfg, cfg.Complete()
 }
 

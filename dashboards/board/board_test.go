@@ -65,12 +65,16 @@ func TestPanelsSayWhatTheyShow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	type panel struct {
+		Type, Title, Description string
+		Panels                   []panel
+	}
 	ids := map[string]string{}
 	for name, body := range files {
 		var d struct {
 			UID, Title string
 			Links      []any
-			Panels     []struct{ Type, Title, Description string }
+			Panels     []panel
 		}
 		if err := json.Unmarshal(body, &d); err != nil {
 			t.Fatal(err)
@@ -83,7 +87,11 @@ func TestPanelsSayWhatTheyShow(t *testing.T) {
 			t.Errorf("%s and %s have the id %s", first, name, d.UID)
 		}
 		ids[variant+d.UID] = name
+		all := d.Panels
 		for _, p := range d.Panels {
+			all = append(all, p.Panels...) // of a closed row
+		}
+		for _, p := range all {
 			if p.Title == "" || (p.Type != "row" && p.Description == "") {
 				t.Errorf("%s: a %s panel %q without title or description", name, p.Type, p.Title)
 			}

@@ -255,7 +255,7 @@ func (p Panel) hues() []string {
 		return nil
 	}
 	for _, t := range p.Targets {
-		for _, many := range []string{"feature", "class", "kind", "reason", "outcome", "shadow"} {
+		for _, many := range []string{"feature", "class", "kind", "reason", "outcome", "shadow", "slice", "component"} {
 			if strings.Contains(t.Legend, "{{"+many+"}}") {
 				return nil
 			}

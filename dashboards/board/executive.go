@@ -12,7 +12,8 @@ func executive() Board {
 			{Title: "Can the models be trusted?", Panels: []Panel{verdictStat(), modelsTable()}},
 			{Title: "What do they bring?", Panels: []Panel{kpiPanel(), accuracyTrend(12)}},
 			{Title: "What has changed?", Panels: []Panel{driftSummary(), driftAlarms(), modelChanges(), sinceChange()}},
-			{Title: "What is left, what does it cost?", Panels: []Panel{budgets(12), costStat(), trainingStat()}},
+			{Title: "What is being decided?", Panels: []Panel{experimentTable(16), retrainWanted()}},
+			{Title: "What is left, what does it cost?", Panels: []Panel{budgets(12), costStat(), trainingStat(), costTrend(), costIdle()}},
 		},
 	}
 }
@@ -141,7 +142,7 @@ func latencyBudget(window string) string {
 }
 
 func costStat() Panel {
-	return Panel{Kind: "stat", Title: "Cost of 1,000 inferences", W: 6, H: 8, Unit: "short", Decimals: ptr(4.),
+	return Panel{Kind: "stat", Title: "Cost of 1,000 inferences", W: 6, H: 8, Unit: "short",
 		Description: "By measured busy time and the configured prices, in their currency. Without prices in the configuration nothing is counted.",
 		Targets:     []Target{{Expr: "1000 * sum by (model, model_version, currency) (" + increase(m("gnomon_cost_total", `component!="training"`), "$__range") + ") / on (model, model_version) group_left () (" + by + "(" + increase(m("gnomon_cost_inferences_total"), "$__range") + ") > 0)", Legend: "{{model}} {{model_version}} {{currency}}", Instant: true}},
 		NoValue:     noPrice, Steps: steps(blue), Options: map[string]any{"textMode": "value_and_name"},
@@ -152,6 +153,35 @@ func trainingStat() Panel {
 	return Panel{Kind: "stat", Title: "Training spend", W: 6, H: 8, Unit: "short", Decimals: ptr(2.),
 		Description: "What training cost in the range, by the same prices.",
 		Targets:     []Target{{Expr: "sum by (model, currency) (" + increase(m("gnomon_cost_total", `component="training"`), "$__range") + ")", Legend: "{{model}} {{currency}}", Instant: true}},
-		NoValue:     noPrice, Steps: steps(blue), Options: map[string]any{"textMode": "value_and_name"},
+		NoValue:     "no price, or no training job", Steps: steps(blue), Options: map[string]any{"textMode": "value_and_name"},
+	}
+}
+
+func costTrend() Panel {
+	return Panel{Kind: "timeseries", Title: "Spend an hour", W: 12, H: 8, Unit: "short", Min: ptr(0.), NoValue: noPrice,
+		Description: "By measured busy time and the configured prices, in their currency: the primary's parts, what gnomon and its shadows take (shadow), and training jobs (training).",
+		Targets:     []Target{{Expr: "3600 * sum by (component, currency) (" + rate(m("gnomon_cost_total")) + ")", Legend: "{{component}} {{currency}}"}},
+		Custom:      map[string]any{"stacking": map[string]any{"mode": "normal", "group": "A"}, "fillOpacity": 40},
+	}
+}
+
+func costIdle() Panel {
+	return Panel{Kind: "stat", Title: "Spent in this range", W: 12, H: 8, Unit: "short", NoValue: noPrice,
+		Description: "What the models cost, and which part of it the watching is; what is reserved and was not busy, where a reservation is configured.",
+		Targets: []Target{
+			{Expr: "sum by (model, currency) (" + increase(m("gnomon_cost_total"), "$__range") + ")", Legend: "{{model}} {{currency}}", Instant: true},
+			{Expr: "sum by (currency) (" + increase(t("gnomon_cost_idle_total"), "$__range") + ")", Legend: "idle {{currency}}", Instant: true},
+			{Expr: "sum by (model) (" + increase(m("gnomon_cost_total", `component="shadow"`), "$__range") + ") / (sum by (model) (" + increase(m("gnomon_cost_total"), "$__range") + ") > 0)", Legend: "watching {{model}}", Instant: true},
+		},
+		Steps: steps(blue), Options: map[string]any{"textMode": "value_and_name"},
+		Overrides: []Override{{Pattern: "^watching .*", Set: map[string]any{"unit": "percentunit", "decimals": 0}}},
+	}
+}
+
+func retrainWanted() Panel {
+	return Panel{Kind: "stat", Title: "Is a retrain wanted?", W: 8, H: 7, Unit: "none", NoValue: "no condition is configured",
+		Description: "By accuracy, drift or age, as configured; the reasons are on gnomon's page.",
+		Targets:     []Target{{Expr: "max by (model, model_version) (" + m("gnomon_retrain_wanted") + ")", Legend: "{{model}} {{model_version}}", Instant: true}},
+		Mappings:    words(said{"no", blue}, said{"yes", orange}), Steps: steps(blue, 1, orange), Options: map[string]any{"textMode": "value_and_name"},
 	}
 }

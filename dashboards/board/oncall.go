@@ -9,8 +9,10 @@ func oncall() Board {
 			{Title: "Is it me? The service", Panels: []Panel{latency(), outcomes(), errorsByCause()}},
 			{Title: "Is it the model?", Panels: []Panel{versions(), disagreement(8), accuracyTrend(8)}},
 			{Title: "Is it the data?", Panels: []Panel{evidence(), freshness(), anomalies()}},
-			{Title: "Is it the machine?", Panels: []Panel{drops(), queue(), resources(8), gpu(), shadowState()}},
+			{Title: "Is it the machine?", Panels: []Panel{drops(), queue(), resources(8), memoryLeft(), memoryEnds(), gpu(), shadowState()}},
+			{Title: "Does the watching cost too much, is there room?", Panels: []Panel{samplingRate(), governor(), headroom()}},
 			{Title: "How much is left?", Panels: []Panel{burnRates(), budgets(12)}},
+			{Title: "Do the training jobs go on?", Panels: []Panel{trainingJobs(), trainingLoss(), trainingGPU(), trainingCost()}, Collapsed: true},
 		},
 	}
 }

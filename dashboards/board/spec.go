@@ -4,7 +4,11 @@
 // said of it (title, description, unit, thresholds) stands beside its query.
 package board
 
-import "github.com/grafana/grafana-foundation-sdk/go/dashboard"
+import (
+	"strconv"
+
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+)
 
 // Colours of Okabe and Ito, told apart by everybody, on dark and on light.
 const (
@@ -128,6 +132,23 @@ func yesno(one, zero string, good int) []dashboard.ValueMapping {
 		"0": {Text: &zero, Color: &colors[0], Index: ptr(int32(0))},
 		"1": {Text: &one, Color: &colors[1], Index: ptr(int32(1))},
 	}}}}
+}
+
+// said is the word for a number, and its colour.
+type said struct{ word, color string }
+
+// words maps 0, 1, 2 and so on to words.
+func words(all ...said) []dashboard.ValueMapping {
+	options := map[string]dashboard.ValueMappingResult{}
+	for i, s := range all {
+		options[strconv.Itoa(i)] = dashboard.ValueMappingResult{Text: &s.word, Color: &s.color, Index: ptr(int32(i))}
+	}
+	return []dashboard.ValueMapping{{ValueMap: &dashboard.ValueMap{Type: "value", Options: options}}}
+}
+
+// dashed is for bounds and references beside what is measured.
+func dashed(pattern, hex string) Override {
+	return Override{Pattern: pattern, Set: map[string]any{"custom.lineStyle": map[string]any{"fill": "dash", "dash": []int{6, 4}}, "custom.fillOpacity": 0, "color": map[string]any{"mode": "fixed", "fixedColor": hex}}}
 }
 
 func color(hex string) map[string]any {
