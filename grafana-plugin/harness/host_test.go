@@ -146,6 +146,11 @@ var asked = []struct {
 	{`{"queryType":"confusion","normalise":true}`, data.FrameTypeTable, false},
 	{`{"queryType":"shadows"}`, data.FrameTypeNumericLong, false},
 	{`{"queryType":"shadows","format":"timeseries","window":"10s"}`, data.FrameTypeTimeSeriesMulti, false},
+	{`{"queryType":"experiments"}`, data.FrameTypeNumericLong, false},
+	{`{"queryType":"experiments","format":"timeseries"}`, data.FrameTypeTimeSeriesMulti, false},
+	{`{"queryType":"performance","metric":"slices","format":"table"}`, data.FrameTypeNumericLong, false},
+	{`{"queryType":"performance","metric":"slices"}`, data.FrameTypeTimeSeriesMulti, false},
+	{`{"queryType":"worst","model":"digits"}`, data.FrameTypeTable, false},
 	{`{"queryType":"slo","period":"1h"}`, data.FrameTypeNumericLong, false},
 	{`{"queryType":"slo","format":"timeseries","window":"10s"}`, data.FrameTypeTimeSeriesMulti, false},
 	{`{"queryType":"status"}`, data.FrameTypeNumericLong, false},
@@ -239,6 +244,7 @@ func queryData(t *testing.T, ctx context.Context, s *Source) {
 	if features.Len() != 7 {
 		t.Errorf("%d features in the ranking, want the demo's 7", features.Len())
 	}
+	worstKept(t, out)
 	// One look in twenty may call a healthy minute drift; none may call it large.
 	psi, _ := r.FieldByName("psi")
 	for i := range psi.Len() {
@@ -253,6 +259,31 @@ func queryData(t *testing.T, ctx context.Context, s *Source) {
 	checkAnswer(t, "against an earlier range", out.Responses["A"], data.FrameTypeNumericLong, false)
 	if bad, err := s.Query(ctx, now.Add(-time.Minute), now, nil, json.RawMessage(`{"refId":"A","queryType":"nothing"}`)); err != nil || bad.Responses["A"].ErrorSource != backend.ErrorSourceDownstream {
 		t.Errorf("an unknown query type: %+v, %v", bad, err)
+	}
+}
+
+// worstKept: what the real sidecar keeps as the worst comes with a reason and
+// words, and with what the answer rests on where it was explained.
+func worstKept(t *testing.T, out *backend.QueryDataResponse) {
+	for i, a := range asked {
+		if !strings.Contains(a.query, `"worst"`) {
+			continue
+		}
+		f := out.Responses[fmt.Sprint("Q", i)].Frames[0]
+		explained := 0
+		for row := range f.Rows() {
+			r := map[string]any{}
+			for _, field := range f.Fields {
+				r[field.Name], _ = field.ConcreteAt(row)
+			}
+			if r["id"] == "" || r["reason"] == "" || r["words"] == "" || r["score"] == nil || r["sidecar"] == "" {
+				t.Errorf("a worst record without reason, words or score: %v", r)
+			}
+			if r["rests_on"] != "" {
+				explained++
+			}
+		}
+		t.Logf("%d worst records, %d of them explained", f.Rows(), explained)
 	}
 }
 

@@ -88,12 +88,21 @@ export const queryTypes: QueryType[] = [
   },
   {
     value: 'shadows',
-    label: 'Shadows and A/B',
+    label: 'Shadows',
     description: 'The primary against its shadows',
     explain:
       'Share of disagreements with a 95 % confidence sequence: it stays valid however often one looks, so that a panel may decide. The noise floor is what two correct runs show.',
     formats: [table, timeseries],
     fields: ['model', 'modelVersion', 'shadow', 'window'],
+  },
+  {
+    value: 'experiments',
+    label: 'Experiments',
+    description: 'Canary and A/B: promote, hold or roll back',
+    explain:
+      'The difference of an experiment’s arms by key figure, with its 95 % confidence sequence: it holds however often one looks. Promote: certainly not worse than by the margin; roll back: certainly worse; hold: neither yet.',
+    formats: [table, timeseries],
+    fields: ['model', 'modelVersion'],
   },
   {
     value: 'slo',
@@ -116,7 +125,7 @@ export const queryTypes: QueryType[] = [
     value: 'worst',
     label: 'Worst records',
     description: 'Failing, disagreeing, unsure, strange',
-    explain: 'Single records that the sidecars keep, within their privacy rules. They are not in Prometheus: a sidecar must be configured.',
+    explain: 'Single records that the sidecars keep, within their privacy rules, the worst of each reason first, with the parts of the input that the answer rests on where it was explained. They are not in Prometheus: a sidecar must be configured.',
     formats: [table],
     fields: ['model', 'modelVersion', 'reason', 'limit'],
   },
@@ -163,6 +172,7 @@ export const metrics: Choice[] = [
   { value: 'recall', label: 'Recall by class' },
   { value: 'f1', label: 'F1 by class' },
   { value: 'classes', label: 'All by class (table)' },
+  { value: 'slices', label: 'By slice and window' },
   { value: 'window_accuracy', label: 'Accuracy of the sidecars’ windows' },
   { value: 'brier', label: 'Brier score' },
   { value: 'coverage', label: 'Label coverage' },

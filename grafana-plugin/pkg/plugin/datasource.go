@@ -33,6 +33,7 @@ func handlers() map[string]handler {
 		"performance":  performance,
 		"confusion":    confusion,
 		"shadows":      shadows,
+		"experiments":  experiments,
 		"slo":          slo,
 		"worst":        worst,
 		"traces":       traces,

@@ -215,7 +215,7 @@ func (in *input) driftSeries(ctx context.Context, h held) (data.Frames, error) {
 		}
 		fixed = func(f feature, i int) map[string]float64 { return before[f].at(i) }
 	}
-	frames := in.driftFrames(current, reference, fixed, g)
+	frames := in.driftFrames(current, reference, fixed, h.kind == "offset", g)
 	if len(frames) == 0 {
 		in.notice(data.NoticeSeverityWarning, "There are rows, but nothing with the same bins to hold them against in %s.", h.words)
 		return emptyFrame("drift"), nil
@@ -224,7 +224,9 @@ func (in *input) driftSeries(ctx context.Context, h held) (data.Frames, error) {
 	return frames, nil
 }
 
-func (in *input) driftFrames(current map[feature]*binSeries, reference *training, side func(feature, int) map[string]float64, g grid) data.Frames {
+// driftFrames holds every window against its side of the reference, which moves
+// with the window or not.
+func (in *input) driftFrames(current map[feature]*binSeries, reference *training, side func(feature, int) map[string]float64, moves bool, g grid) data.Frames {
 	var frames data.Frames
 	times := g.times()
 	keys := counts{}
@@ -235,14 +237,21 @@ func (in *input) driftFrames(current map[feature]*binSeries, reference *training
 		values, any := make([]*float64, g.n), false
 		series := current[f]
 		b := &stat.Bins{Labels: series.labels, Current: make([]float64, len(series.labels)), Reference: make([]float64, len(series.labels)), DesignEffect: reference.effects[f]}
+		var held map[string]float64 // what b.Reference is filled with
 		for i := range values {
 			against := side(f, i)
 			if against == nil {
 				continue
 			}
 			any = true
-			for j, l := range series.labels {
-				b.Current[j], b.Reference[j] = series.counts[j][i], against[l]
+			if moves || held == nil {
+				for j, l := range series.labels {
+					b.Reference[j] = against[l]
+				}
+				held = against
+			}
+			for j := range series.labels {
+				b.Current[j] = series.counts[j][i]
 			}
 			values[i] = number(b.Statistic(in.Statistic))
 		}

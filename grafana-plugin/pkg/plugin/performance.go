@@ -29,11 +29,13 @@ func performance(ctx context.Context, in *input) (data.Frames, error) {
 		return in.classTable(ctx)
 	case "realised_estimated":
 		return in.realisedEstimated(ctx)
+	case "slices":
+		return in.slices(ctx)
 	}
 	if m, ok := gauges[in.Metric]; ok {
 		return in.gauge(ctx, m)
 	}
-	return nil, bad("metric: %.50q is none of accuracy, precision, recall, f1, classes, realised_estimated, window_accuracy, brier, coverage, delay", in.Metric)
+	return nil, bad("metric: %.50q is none of accuracy, precision, recall, f1, classes, slices, realised_estimated, window_accuracy, brier, coverage, delay", in.Metric)
 }
 
 // gauges are metrics that sidecars conclude themselves; the mean over sidecars.

@@ -205,19 +205,21 @@ func TestStreamWithoutUpstream(t *testing.T) {
 	}
 }
 
-// Records of several sidecars are merged, the worst first; an old sidecar says
+// Records of several sidecars are merged, the worst of each
+// reason first, with what they rest on; an old sidecar says
 // that it is old.
 func TestWorst(t *testing.T) {
-	a := answering(t, says(200, "application/json", `{"records":[{"id":"r1","score":1,"reason":"unsure"},{"id":"r2","score":9,"trace_id":"t"}]}`))
-	b := answering(t, says(200, "application/json", `{"records":[{"id":"r3","score":5},{"id":"r4"}]}`))
+	a := answering(t, says(200, "application/json", `{"records":[{"id":"r1","score":0.9,"reason":"wrong"},{"id":"r5","score":0.8,"reason":"wrong"},{"id":"r2","score":9,"reason":"outlier","trace_id":"t","explanation":{"class":"3","score":0.4,"attributions":[{"part":"debt","value":0.25},{"part":"age","value":-0.125}]}}]}`))
+	b := answering(t, says(200, "application/json", `{"records":[{"id":"r3","score":0.95,"reason":"wrong"},{"id":"r4","reason":"low_confidence"}]}`))
 	d := newDatasource(t, closed(t), map[string]any{"gnomon": map[string]any{"discovery": "list", "urls": []string{a, b, closed(t)}}}, clock)
-	r := ask(t, d, "worst", map[string]any{"model": "digits", "limit": 3})
+	r := ask(t, d, "worst", map[string]any{"model": "digits", "limit": 4})
 	if r.Error != nil {
 		t.Fatal(r.Error)
 	}
 	f := r.Frames[0]
 	ids, _ := f.FieldByName("id")
-	if f.Rows() != 3 || ids.At(0) != "r2" || ids.At(1) != "r3" || ids.At(2) != "r1" || len(f.Meta.Notices) != 1 || !strings.Contains(f.Meta.Notices[0].Text, "1 of 3 sidecars did not answer") {
+	rests, _ := f.FieldByName("rests_on")
+	if f.Rows() != 4 || ids.At(0) != "r3" || ids.At(1) != "r4" || ids.At(2) != "r2" || ids.At(3) != "r1" || rests.At(2) != "debt (+0.25), age (-0.12)" || len(f.Meta.Notices) != 1 || !strings.Contains(f.Meta.Notices[0].Text, "1 of 3 sidecars did not answer") {
 		s, _ := f.StringTable(-1, -1)
 		t.Error(s, f.Meta)
 	}

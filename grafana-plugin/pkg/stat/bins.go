@@ -25,6 +25,9 @@ type Bins struct {
 	// DesignEffect is by how much the reference's own held-out windows vary more
 	// than independent rows would; 1 where it is not known.
 	DesignEffect float64
+
+	folded []int     // the decile of every bin, as found once
+	both   []float64 // room for the deciles of both sides
 }
 
 // Rows are the sums of both sides.
@@ -60,22 +63,38 @@ func (b *Bins) Numeric() bool {
 
 // deciles joins the pieces of every decile, so that PSI and KL are those of ten
 // bins and comparable with everybody's.
+//
+// Where they are is found once; the next call overwrites what is returned. A
+// panel over time takes thousands of them with the same labels.
 func (b *Bins) deciles() (reference, current []float64) {
-	both, last := make([]float64, 2*len(b.Labels)), ""
-	reference, current = both[:0:len(b.Labels)], both[len(b.Labels):len(b.Labels)]
+	if b.folded == nil {
+		b.fold()
+	}
+	clear(b.both)
+	n := len(b.both) / 2
+	reference, current = b.both[:n], b.both[n:]
+	for i, d := range b.folded {
+		reference[d] += b.Reference[i]
+		current[d] += b.Current[i]
+	}
+	return reference, current
+}
+
+func (b *Bins) fold() {
+	b.folded = make([]int, len(b.Labels))
+	last, n := "", 0
 	for i, l := range b.Labels {
 		c := code(l)
 		if interval(c) {
 			c = c[:2]
 		}
 		if i == 0 || c != last {
-			reference, current = append(reference, 0), append(current, 0)
+			n++
 			last = c
 		}
-		reference[len(reference)-1] += b.Reference[i]
-		current[len(current)-1] += b.Current[i]
+		b.folded[i] = n - 1
 	}
-	return reference, current
+	b.both = make([]float64, 2*n)
 }
 
 // KS bounds the Kolmogorov-Smirnov distance by what is known at the bins'

@@ -32,6 +32,11 @@ type Endpoint struct {
 // ask sends a GET (form nil) or a POST of the form and returns the body of a
 // JSON answer, whatever its status, and the server's clock.
 func (e *Endpoint) ask(ctx context.Context, path string, query, form url.Values) (body []byte, status int, date time.Time, err error) {
+	return e.askInto(ctx, &bytes.Buffer{}, path, query, form)
+}
+
+// askInto is ask with a buffer that the body stays in.
+func (e *Endpoint) askInto(ctx context.Context, buf *bytes.Buffer, path string, query, form url.Values) (body []byte, status int, date time.Time, err error) {
 	u := e.Base.JoinPath(path)
 	u.RawQuery = query.Encode()
 	method, payload := http.MethodGet, io.Reader(nil)
@@ -52,7 +57,7 @@ func (e *Endpoint) ask(ctx context.Context, path string, query, form url.Values)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	date, _ = http.ParseTime(resp.Header.Get("Date")) // without it there is no skew to tell
-	body, err = e.read(resp)
+	body, err = e.read(resp, buf)
 	if err != nil {
 		return nil, resp.StatusCode, date, err
 	}
@@ -62,11 +67,11 @@ func (e *Endpoint) ask(ctx context.Context, path string, query, form url.Values)
 	return body, resp.StatusCode, date, nil
 }
 
-func (e *Endpoint) read(resp *http.Response) ([]byte, error) {
+func (e *Endpoint) read(resp *http.Response, buf *bytes.Buffer) ([]byte, error) {
 	if resp.ContentLength > e.Limits.Bytes {
 		return nil, e.tooLarge()
 	}
-	var buf bytes.Buffer
+	buf.Reset()
 	if resp.ContentLength > 0 {
 		buf.Grow(int(resp.ContentLength) + bytes.MinRead)
 	}

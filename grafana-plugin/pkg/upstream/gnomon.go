@@ -79,7 +79,18 @@ type Record struct {
 	Confidence *float64  `json:"confidence"`
 	Words      string    `json:"words"`
 	TraceID    string    `json:"trace_id"`
-	Sidecar    string    `json:"-"`
+	// Explanation is there where the sidecar has explained the record.
+	Explanation *struct {
+		Attributions []Attribution `json:"attributions"` // the largest first
+	} `json:"explanation"`
+	Sidecar string `json:"-"`
+}
+
+// Attribution is how much the score of an answer falls without a part of the
+// input.
+type Attribution struct {
+	Part  string  `json:"part"`
+	Value float64 `json:"value"`
 }
 
 // Reply is one sidecar's part of an answer.

@@ -1,11 +1,13 @@
 package upstream
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -13,7 +15,25 @@ func trimFloat(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) }
 
 // Prometheus is the query API of Prometheus, Thanos or Mimir. Safe for
 // concurrent use.
-type Prometheus struct{ Endpoint }
+type Prometheus struct {
+	Endpoint
+	bodies sync.Pool // *bytes.Buffer: an answer of a week has megabytes, and nothing keeps them
+}
+
+// mostKept is the largest body whose memory waits for the next answer.
+const mostKept = 16 << 20
+
+func (p *Prometheus) buffer() (*bytes.Buffer, func()) {
+	b, ok := p.bodies.Get().(*bytes.Buffer)
+	if !ok {
+		b = &bytes.Buffer{}
+	}
+	return b, func() {
+		if b.Cap() <= mostKept {
+			p.bodies.Put(b)
+		}
+	}
+}
 
 // Series is one series of an answer.
 type Series struct {
@@ -51,9 +71,11 @@ func (p *Prometheus) Range(ctx context.Context, expr string, from, to time.Time,
 // query posts, since selectors can be long, and falls back to GET where a proxy
 // allows nothing else.
 func (p *Prometheus) query(ctx context.Context, path string, form url.Values) (*Answer, error) {
-	body, status, _, err := p.ask(ctx, path, nil, form)
+	buf, release := p.buffer()
+	defer release() // what is decoded has no part of it
+	body, status, _, err := p.askInto(ctx, buf, path, nil, form)
 	if status == http.StatusMethodNotAllowed {
-		body, status, _, err = p.ask(ctx, path, form, nil)
+		body, status, _, err = p.askInto(ctx, buf, path, form, nil)
 	}
 	if err != nil {
 		return nil, err
