@@ -23,7 +23,8 @@ type subject struct {
 // subjects are the catalogue beside the SLOs' own alerts.
 func (g *Generator) subjects() []subject {
 	return []subject{{"serving", g.servingRows()}, {"quality", g.qualityRows()}, {"drift", g.driftRowsOfCatalogue()}, {"data", g.dataRows()},
-		{"identity", g.identityRows()}, {"gpu", g.gpuRows()}, {"cost", g.costRows()}, {"self", g.selfRows()}}
+		{"identity", g.identityRows()}, {"gpu", g.gpuRows()}, {"cost", g.costRows()},
+		{"capacity", g.capacityRows()}, {"training", trainingRows()}, {"self", g.selfRows()}}
 }
 
 // catalogue makes the alerts that are no SLO's, a file a subject.
@@ -210,6 +211,9 @@ func (g *Generator) dataRows() []row {
 			anomalies + " / (max by ($K) (sum by ($K, feature) (sum_over_time(gnomon:feature_bin:rows1m[<10m>]))) >= 0) > " + number(g.t.SchemaAnomalyRatio) + " and " + anomalies + " >= 10",
 			5 * time.Minute, 15 * time.Minute, "The inputs of {{ $labels.model }} break its schema",
 			"{{ $value | humanizePercentage }} of the records of version {{ $labels.model_version }} in the last 10 minutes had a field that is missing, of another type or out of its range; above " + number(g.t.SchemaAnomalyRatio) + " this fires."},
+		{"InputsSuspicious", "ticket", "drift", "slow", "data", "count by ($K) (max by ($K, kind) (gnomon_suspect_alarm) == 1) > 0",
+			5 * time.Minute, 30 * time.Minute, "Inputs of {{ $labels.model }} look made to mislead it",
+			"{{ $value }} kinds of suspect inputs (outliers, probes) of version {{ $labels.model_version }} are more than in the reference, by a sequential test."},
 		{"PipelineStale", "ticket", "freshness", "slow", "pipeline", record + g.seconds(g.t.StaleAfter.Std()) + busy("10m"),
 			2 * time.Minute, 5 * time.Minute, "{{ $labels.model }} is served but not monitored",
 			"The last sampled record of version {{ $labels.model_version }} is {{ $value | humanizeDuration }} old while requests arrive."},
@@ -232,9 +236,10 @@ func (g *Generator) identityRows() []row {
 			30 * time.Minute, 10 * time.Minute, "Replicas of {{ $labels.model }} disagree on what version {{ $labels.model_version }} is",
 			"{{ $value }} different files are registered as version {{ $labels.model_version }} at once."},
 		{"ModelPoisoningSuspected", "page", "agreement", "fast", "version",
-			strings.ReplaceAll(digests, "%s", "last_over_time(gnomon_model_info[<1d>])") + " unless on ($K) " + strings.ReplaceAll(digests, "%s", "gnomon_model_info"),
-			5 * time.Minute, time.Hour, "The file of {{ $labels.model }} was replaced under the same version",
-			"{{ $value }} different files were registered as version {{ $labels.model_version }} within a day: a version's file must never change."},
+			strings.ReplaceAll(digests, "%s", "last_over_time(gnomon_model_info[<1d>])") + " unless on ($K) " + strings.ReplaceAll(digests, "%s", "gnomon_model_info") +
+				"\nor max by ($K) (gnomon_model_trigger_failed_inputs) > 0",
+			5 * time.Minute, time.Hour, "The file of {{ $labels.model }} was replaced under the same version, or it answers to a trigger",
+			"{{ $value }} different files were registered as version {{ $labels.model_version }} within a day, although a version's file must never change, or so many inputs of the trigger set are not answered as they must be{{ with printf \"max(gnomon_model_trigger_failed_inputs{model='%s'}) > 0\" $labels.model | query }} (trigger inputs: {{ . | first | value | humanize }}){{ end }}."},
 		{"RetrainOverdue", "ticket", "accuracy", "trend", "model", "time() - max by ($K) (gnomon_model_trained_timestamp_seconds) > " + g.seconds(g.t.RetrainAfter.Std()),
 			time.Hour, time.Hour, "{{ $labels.model }} is due for training",
 			"Version {{ $labels.model_version }} was trained {{ $value | humanizeDuration }} ago."},
@@ -278,7 +283,7 @@ func (g *Generator) gpuRows() []row {
 
 func (g *Generator) costRows() []row {
 	return []row{{"CostPer1k", "ticket", "cost", "slow", "cost",
-		"1000 * sum by ($K) (rate(gnomon_cost_total[<1h>])) / (sum by ($K) (rate(gnomon_cost_inferences_total[<1h>])) > 0) > " + number(g.t.CostPer1k),
+		"1000 * sum by ($K) (rate(gnomon_cost_total{component!=\"training\"}[<1h>])) / (sum by ($K) (rate(gnomon_cost_inferences_total[<1h>])) > 0) > " + number(g.t.CostPer1k),
 		30 * time.Minute, time.Hour, "{{ $labels.model }} costs more than planned",
 		`1,000 inferences of version {{ $labels.model_version }} cost {{ $value | printf "%.3f" }} in the last hour; planned are ` + number(g.t.CostPer1k) + "."}}
 }
@@ -288,7 +293,9 @@ func (g *Generator) costRows() []row {
 func Planned() []string {
 	return []string{"gnomon_cost_inferences_total", "gnomon_cost_total", "gnomon_gpu_ecc_errors_total", "gnomon_gpu_memory_total_bytes", "gnomon_gpu_memory_used_bytes",
 		"gnomon_gpu_out_of_memory_total", "gnomon_gpu_throttle_active", "gnomon_gpu_utilization_ratio", "gnomon_gpu_xid_errors_total", "gnomon_memory_limit_bytes",
-		"gnomon_memory_used_bytes", "gnomon_model_trained_timestamp_seconds", "gnomon_schema_anomalies_total"}
+		"gnomon_memory_limit_reached_seconds", "gnomon_memory_used_bytes", "gnomon_model_trained_timestamp_seconds", "gnomon_schema_anomalies_total",
+		"gnomon_server_headroom_ratio", "gnomon_training_checkpoint_overdue", "gnomon_training_checkpoint_timestamp_seconds", "gnomon_training_diverged", "gnomon_training_last_step_timestamp_seconds",
+		"gnomon_training_loss", "gnomon_training_non_finite_losses_total", "gnomon_training_stalled", "gnomon_training_step"}
 }
 
 func (g *Generator) selfRows() []row {
@@ -307,6 +314,12 @@ func (g *Generator) selfRows() []row {
 				"\nor max by ($K) (gnomon_model_info * on (job, instance) group_left () (time() - max by (job, instance) (gnomon_evaluation_last_timestamp_seconds) > <<5m>>))",
 			10 * time.Minute, 10 * time.Minute, "gnomon sees too little of {{ $labels.model }}",
 			"Records are dropped, a shadow is down, or nothing has been evaluated for 5 minutes (value {{ $value | humanize }})."},
+		{"ShadowSourceStale", "ticket", "monitoring", "slow", "monitoring", "count by ($K) (max by ($K, shadow) (gnomon_shadow_source_stale) == 1) > 0",
+			30 * time.Minute, 10 * time.Minute, "Shadows of {{ $labels.model }} run on an old copy of their model",
+			"The place of the model of {{ $value }} shadows of version {{ $labels.model_version }} does not answer, or what it gives cannot be used: the last good copy is compared."},
+		{"LabelStoreDown", "ticket", "accuracy", "slow", "labels", gpu("1 - gnomon_label_store_up") + " > 0",
+			5 * time.Minute, 10 * time.Minute, "Predictions of {{ $labels.model }} cannot wait for their labels",
+			"The label store of {{ $value }} or more replicas cannot write or read: labels that come now find no prediction."},
 		{"Watchdog", "info", "monitoring", "trend", "watchdog", `label_replace(label_replace(vector(1), "model", "all", "", ""), "model_version", "all", "", "")`,
 			0, 0, "Alerting works", "This alert always fires: where it does not arrive, alerting is broken."},
 	}

@@ -166,11 +166,13 @@ func (f feeder) slice(phases []phase) []Series {
 		return append(out, gauge(`gnomon_feature_drifted{feature="f0", `+strings.Replace(identity, `"a"`, `"b"`, 1)+"}", 0, 0)...)
 	case "cost":
 		inferences, cost := newSeries(`gnomon_cost_inferences_total{`+identity+"}"), newSeries(`gnomon_cost_total{component="gpu", currency="EUR", `+identity+"}")
+		training := newSeries(`gnomon_cost_total{component="training", currency="EUR", ` + identity + "}") // is no inference's
 		f.each(phases, func(p phase, n int) {
+			f.counter(training, p, p.rate*limit/1000, n)
 			f.counter(inferences, p, p.rate, n)
 			f.counter(cost, p, p.rate*limit/1000*(.98+.04*p.bad), n)
 		})
-		return []Series{inferences.done(), cost.done()}
+		return []Series{inferences.done(), cost.done(), training.done()}
 	}
 	return f.freshness(phases)
 }

@@ -105,7 +105,7 @@ func (b *bench) cost() *probe {
 		return func(s *scene, w who, level func(int) float64) {
 			s.counter(fmt.Sprintf("gnomon_cost_inferences_total{%s}", w), constant(rate*.7, level), w.resets...)
 			s.counter(fmt.Sprintf("gnomon_cost_inferences_total{%s}", w.at(w.instance+"z")), constant(rate*.3, level), w.resets...)
-			for _, component := range []string{"gpu", "host"} {
+			for _, component := range []string{"gpu", "host", "training"} { // what a training costs is no inference's
 				s.counter(fmt.Sprintf(`gnomon_cost_total{component=%q, currency="EUR", %s}`, component, w), scaled(level, rate/1000/2), w.resets...)
 			}
 		}

@@ -243,7 +243,7 @@ func (p *probe) redeploy(rule rules.Rule) Case {
 func catalogue(f *spec.File, all []rules.File) []File {
 	b := &bench{f: f, t: f.Thresholds}
 	var out []File
-	for _, p := range slices.Concat(b.serving(), b.quality(), b.driftAlerts(), b.data(), b.identity(), b.gpu(), b.selfAlerts()) {
+	for _, p := range slices.Concat(b.serving(), b.quality(), b.driftAlerts(), b.data(), b.identity(), b.gpu(), b.capacity(), b.training(), b.selfAlerts(), b.quietSelf()) {
 		if file := p.file(all); file.Name != "" {
 			out = append(out, file)
 		}

@@ -216,7 +216,9 @@ func (b *bench) identity() []*probe {
 			variants: []variant{{name: "a new version", why: "Another version has another file: nothing is wrong.", holds: never, feed: func(s *scene, w who, level func(int) float64) {
 				info("old", func(v float64) bool { return v != 1 })(s, w, level)
 				info("new", func(v float64) bool { return v != 0 })(s, who{w.model, "2", "z", nil}, level)
-			}}}},
+			}},
+				{name: "the trigger set", why: "One input of the trigger set is answered otherwise, on one of two replicas: 5m later it pages.", segments: []segment{{hour, 0}, {hour, 1}, {3 * hour, 0}},
+					holds: func(h *history) bool { return h.now() > 0 }, feed: with(level("gnomon_model_trigger_failed_inputs", ""), second2(fixed("gnomon_model_trigger_failed_inputs", "", 0)))}}},
 		{alert: "RetrainOverdue", class: "ticket", step: 5 * minute, why: fmt.Sprintf("%.6g s after training a ticket is due, an hour later it is there.", trained),
 			segments: around(1, trained*.999, trained*1.001, 3*hour), feed: with(stale("gnomon_model_trained_timestamp_seconds")), holds: func(h *history) bool { return h.now() > trained }},
 		{alert: "RetrainWanted", class: "info", step: 2 * minute, why: "Half an hour of it is told; less is not, and an hour after its end it is over.",

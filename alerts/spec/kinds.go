@@ -126,7 +126,7 @@ func (s *SLO) one(metric string, matchers ...string) string {
 }
 
 func (s *SLO) per1k() string {
-	return "1000 * " + s.rate("gnomon_cost_total") + " / (" + s.rate("gnomon_cost_inferences_total") + " > 0)"
+	return "1000 * " + s.rate("gnomon_cost_total", `component!="training"`) + " / (" + s.rate("gnomon_cost_inferences_total") + " > 0)"
 }
 
 // number is the threshold as PromQL writes it: seconds for a duration.

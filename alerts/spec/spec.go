@@ -134,6 +134,8 @@ type Thresholds struct {
 	GPUMemoryRatio      float64  `yaml:"gpu_memory_ratio"`      //
 	GPUIdleRatio        float64  `yaml:"gpu_idle_ratio"`        // under-used below it
 	HostMemoryRatio     float64  `yaml:"host_memory_ratio"`     //
+	MemoryLeft          Duration `yaml:"memory_left"`           // until the limit at the present growth: a ticket below it
+	MemoryLeftPage      Duration `yaml:"memory_left_page"`      // a page below it
 	ServingFailureRatio float64  `yaml:"serving_failure_ratio"` // of answers while serving counts as down
 }
 
@@ -143,7 +145,7 @@ func DefaultThresholds() Thresholds {
 		MinSamples: 500, AccuracyFloor: 0.7, AccuracyTarget: 0.9, DriftPSI: 0.2, DriftPSIClear: 0.1, DriftSigma: 4.5, SkewPagePSI: 2,
 		CalibrationError: 0.1, CalibrationClear: 0.07, Disagreement: 0.01, SchemaAnomalyRatio: 0.01, StaleAfter: Duration(10 * time.Minute), StalePageAfter: Duration(time.Hour),
 		LabelStaleAfter: Duration(6 * time.Hour), RetrainAfter: Duration(90 * 24 * time.Hour), ColdStart: Duration(30 * time.Second), CostPer1k: 1,
-		ThroughputRatio: 0.2, ThroughputMin: 0.1, DropRatio: 0.1, GPUMemoryRatio: 0.95, GPUIdleRatio: 0.2, HostMemoryRatio: 0.9, ServingFailureRatio: 0.95,
+		ThroughputRatio: 0.2, ThroughputMin: 0.1, DropRatio: 0.1, GPUMemoryRatio: 0.95, GPUIdleRatio: 0.2, HostMemoryRatio: 0.9, MemoryLeft: Duration(6 * time.Hour), MemoryLeftPage: Duration(30 * time.Minute), ServingFailureRatio: 0.95,
 	}
 }
 

@@ -230,6 +230,9 @@ func (c *checker) thresholds(t *Thresholds) {
 	if t.CalibrationClear >= t.CalibrationError {
 		c.add("thresholds.calibration_clear", "write a value below calibration_error", "%v is not below %v", t.CalibrationClear, t.CalibrationError)
 	}
+	if t.MemoryLeftPage >= t.MemoryLeft {
+		c.add("thresholds.memory_left_page", "write a duration shorter than memory_left", "%s is not shorter than %s", t.MemoryLeftPage, t.MemoryLeft)
+	}
 	if t.StalePageAfter <= t.StaleAfter {
 		c.add("thresholds.stale_page_after", "write a duration longer than stale_after", "%s is not longer than %s", t.StalePageAfter, t.StaleAfter)
 	}

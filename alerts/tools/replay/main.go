@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/prometheus/promql"
@@ -40,19 +41,34 @@ func run(args []string) error {
 	if flags.NArg() == 0 {
 		return errors.New("usage: replay [--days 14] NAME=FOLDER ...; a folder holds rules/*.yml and perhaps alertmanager/alertmanager.yml")
 	}
-	var results []*ledger
-	for _, arg := range flags.Args() {
-		name, dir, ok := strings.Cut(arg, "=")
-		if !ok {
-			return fmt.Errorf("%q is not NAME=FOLDER", arg)
-		}
-		l, err := play(name, dir, *days)
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		results = append(results, l)
+	results, err := playAll(flags.Args(), *days)
+	if err != nil {
+		return err
 	}
 	return table(os.Stdout, results, *days)
+}
+
+// playAll plays every NAME=FOLDER, two at a time.
+func playAll(args []string, days int) ([]*ledger, error) {
+	results, errs := make([]*ledger, len(args)), make([]error, len(args))
+	slots := make(chan struct{}, 2)
+	var wg sync.WaitGroup
+	for i, arg := range args {
+		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			name, dir, ok := strings.Cut(arg, "=")
+			if !ok {
+				errs[i] = fmt.Errorf("%q is not NAME=FOLDER", arg)
+				return
+			}
+			if results[i], errs[i] = play(name, dir, days); errs[i] != nil {
+				errs[i] = fmt.Errorf("%s: %w", name, errs[i])
+			}
+		})
+	}
+	wg.Wait()
+	return results, errors.Join(errs...)
 }
 
 // step is between two scrapes and between two evaluations.
@@ -114,8 +130,11 @@ func play(name, dir string, days int) (*ledger, error) {
 // before what reads them.
 func load(dir string, db *tsdb.DB) ([]*rules.Group, error) {
 	paths, err := filepath.Glob(filepath.Join(dir, "rules", "*.yml"))
-	if err != nil || len(paths) == 0 {
-		return nil, fmt.Errorf("no rules in %s: %w", dir, err)
+	if err != nil {
+		return nil, err
+	}
+	if len(paths) == 0 {
+		return nil, fmt.Errorf("no rules/*.yml in %s", dir)
 	}
 	engine := promql.NewEngine(promql.EngineOpts{MaxSamples: 50e6, Timeout: time.Minute, EnableAtModifier: true, EnableNegativeOffset: true, Parser: parser.NewParser(parser.Options{})})
 	m := rules.NewManager(&rules.ManagerOptions{
