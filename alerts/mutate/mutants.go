@@ -104,6 +104,9 @@ func change(expr string, tokens []promql.Token, i int) (kind string, options []s
 	case promql.String:
 		return "label", matcher(tokens, i)
 	case promql.Operator:
+		if t.Text == "!=" && i+1 < len(tokens) && tokens[i+1].Kind == promql.String {
+			return "label", []string{"="} // a matcher, not a comparison
+		}
 		if o := operators()[t.Text]; o.to != "" && !signed(tokens, i) {
 			return o.kind, []string{o.to}
 		}
