@@ -92,14 +92,16 @@ func FuzzParse(f *testing.F) {
 		}
 		f.Add(data)
 	}
+	f.Add([]byte("upstream: http:/\r\r\r\r\rmodels: [{name: m, retrain: {features: -1}}]\n"))
 	line := regexp.MustCompile(`^fuzz\.yaml:(\d+): `)
+	breaks := regexp.MustCompile("\r\n|[\r\n\u0085\u2028\u2029]") // YAML's, not only the newline
 	f.Fuzz(func(t *testing.T, data []byte) {
 		_, err := Parse("fuzz.yaml", data)
 		if err == nil {
 			return
 		}
 		if m := line.FindStringSubmatch(err.Error()); m != nil {
-			if n, _ := strconv.Atoi(m[1]); n > strings.Count(string(data), "\n")+2 {
+			if n, _ := strconv.Atoi(m[1]); n > len(breaks.FindAllIndex(data, -1))+2 {
 				t.Errorf("line %d is beyond the file", n)
 			}
 		}
