@@ -65,3 +65,15 @@ func ExampleRank() {
 	fmt.Printf("NDCG@2 %.3f, MRR %.1f, hits %.0f\n", r.NDCG.Value, r.MRR.Value, r.HitRate.Value)
 	// Output: NDCG@2 0.480, MRR 0.5, hits 1
 }
+
+func ExampleDetect() {
+	car := performance.Box{Class: "car", At: [4]float64{10, 10, 50, 50}}
+	near := performance.Box{Class: "car", Score: .9, At: [4]float64{12, 10, 52, 50}}
+	none := performance.Box{Class: "car", Score: .4, At: [4]float64{100, 100, 140, 140}}
+	d, err := performance.Detect([]performance.Image{{Found: []performance.Box{near, none}, Objects: []performance.Box{car}}})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Printf("precision %.2f, recall %.2f, AP50 %.2f, AP %.2f\n", d.Precision.Value, d.Recall.Value, d.AP50.Value, d.AP.Value)
+	// Output: precision 0.50, recall 1.00, AP50 1.00, AP 0.90
+}

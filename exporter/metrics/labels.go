@@ -48,7 +48,7 @@ func labelFlowRows() []row {
 // ofSlices are the metrics that are exported of every slice; the API has all.
 func ofSlices(name string) bool {
 	switch name {
-	case "accuracy", "balanced_accuracy", "macro_f1", "precision", "recall", "f1", "roc_auc", "mae", "rmse", "r2", "subset_accuracy", "micro_f1":
+	case "accuracy", "balanced_accuracy", "macro_f1", "precision", "recall", "f1", "roc_auc", "mae", "rmse", "r2", "subset_accuracy", "micro_f1", "map_50":
 		return true
 	}
 	return strings.HasPrefix(name, "kpi_")

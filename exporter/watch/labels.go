@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/monitor/labels"
 	"github.com/gnomon-dev/gnomon/exporter/record"
 	"github.com/gnomon-dev/gnomon/exporter/slice"
+	"github.com/gnomon-dev/gnomon/shadow/compare"
 )
 
 // maxStoredBytes bounds predictions that wait in memory.
@@ -110,6 +112,9 @@ func (m *Model) predictions(list []*record.Observation) (out []*labels.Predictio
 			p.Value = math.NaN() // it counts the labels
 			p.Classes = m.spec.names(o.Primary.Labels)
 		}
+		if o.Primary.Boxes != nil {
+			p.Boxes = m.spec.boxes(o.Primary.Boxes)
+		}
 		if n := len(o.Primary.Probabilities); n <= maxScores {
 			for _, v := range o.Primary.Probabilities {
 				p.Scores = append(p.Scores, float32(v))
@@ -129,6 +134,20 @@ func (m *Model) predictions(list []*record.Observation) (out []*labels.Predictio
 		}
 	}
 	return out, come
+}
+
+// boxes are a detector's by the names of their classes, those with the highest
+// scores. What is no box is left out: it finds nothing.
+func (s *Spec) boxes(list []compare.Box) []labels.Box {
+	out := make([]labels.Box, 0, min(len(list), labels.MaxBoxes))
+	for _, b := range list {
+		x := labels.Box{Class: s.ClassName(b.Class), Score: b.Score, At: b.At}
+		if x.Check() == nil {
+			out = append(out, x)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b labels.Box) int { return cmp.Compare(b.Score, a.Score) })
+	return out[:min(len(out), labels.MaxBoxes)]
 }
 
 // names are classes by name, sorted.

@@ -10,6 +10,7 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/record"
 	"github.com/gnomon-dev/gnomon/exporter/result"
 	"github.com/gnomon-dev/gnomon/shadow/compare"
+	"github.com/gnomon-dev/gnomon/shadow/compare/detection"
 	"github.com/gnomon-dev/gnomon/shadow/tensor"
 )
 
@@ -104,6 +105,41 @@ func TestValues(t *testing.T) {
 	}
 	if len(p.LabelClasses) > 0 {
 		t.Errorf("every value is a class: %v", p.LabelClasses)
+	}
+}
+
+// TestBoxes: boxes that a detector's output holds against boxes of labels,
+// whose classes come by name or by index; every fourth image has a box that is
+// none, and every fifth object is not found.
+func TestBoxes(t *testing.T) {
+	at := [4]float64{10, 10, 50, 50}
+	kind := detection.New(compare.Options{Threshold: .3})
+	p := labelled(t, config.Output{Kind: "detection", Classes: []string{"car", "dog"}}, nil, 80,
+		func(i int) compare.Prediction {
+			rows := []float32{200, 200, 240, 240, .1, 0} // below the threshold
+			if i%5 > 0 {
+				rows = append(rows, 12, 10, 52, 50, .9, 1)
+			}
+			if i%4 == 0 {
+				rows = append(rows, 100, 100, 140, 140, .4, 1)
+			}
+			out, err := kind.Read([]tensor.Tensor{tensor.FromFloat32s("boxes", rows, int64(len(rows)/6), 6)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return out
+		},
+		func(i int) record.Label {
+			return record.Label{Boxes: []record.Box{{Class: []string{"dog", "1"}[i%2], Box: at}}}
+		})
+	m := p.Windows[0].Metrics
+	holds(t, m, "precision", 64./84)
+	holds(t, m, "recall", 64./80)
+	holds(t, m, "f1", 128./164)
+	holds(t, m, "map_50", 81./101)         // all that are found come before all that are none
+	holds(t, m, "map_50_95", 9*81./101/10) // the overlap is 38 / 42 = 0.905: all but 0.95
+	if v := m["map_50"]; v.Lower == nil || !(*v.Lower < *v.Value && *v.Value < *v.Upper) {
+		t.Errorf("interval: %+v", v)
 	}
 }
 

@@ -16,6 +16,16 @@ type Prediction struct {
 	// Labels are the indices of a multi-label answer, ascending; empty where
 	// none holds, nil where the answer is no such.
 	Labels []int
+	// Boxes are what a detector found; empty where nothing, nil where the answer
+	// is no such.
+	Boxes []Box
+}
+
+// Box is an object that was found: left, top, right, bottom.
+type Box struct {
+	Class int
+	Score float64
+	At    [4]float64
 }
 
 // Delta is how two answers to the same input differ.

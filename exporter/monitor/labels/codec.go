@@ -54,6 +54,12 @@ func appendLabel(b []byte, l *record.Label) []byte {
 	return appendString(b, string(text))
 }
 
+// The flags that end a prediction.
+const (
+	wasLogged = 1 << iota
+	hasBoxes
+)
+
 func appendPrediction(b []byte, p *Prediction) []byte {
 	b = append(b, format)
 	for _, s := range []string{p.ID, p.Model, p.Version, p.Class} {
@@ -69,10 +75,21 @@ func appendPrediction(b []byte, p *Prediction) []byte {
 	b = appendStrings(appendStrings(b, p.Slices), p.Others)
 	b = appendLabel(b, p.label)
 	b = binary.AppendUvarint(b, p.seq)
+	var flags byte
 	if p.logged {
-		return append(b, 1)
+		flags |= wasLogged
 	}
-	return append(b, 0)
+	if p.Boxes == nil {
+		return append(b, flags)
+	}
+	b = binary.AppendUvarint(append(b, flags|hasBoxes), uint64(len(p.Boxes)))
+	for _, x := range p.Boxes {
+		b = appendFloat(appendString(b, x.Class), x.Score)
+		for _, v := range x.At {
+			b = appendFloat(b, v)
+		}
+	}
+	return b
 }
 
 func encodeEntry(list []*Prediction) []byte {
@@ -204,8 +221,29 @@ func (r *reader) prediction() *Prediction {
 		r.b = r.b[4:]
 	}
 	p.Slices, p.Others, p.label, p.seq = r.strings(), r.strings(), r.label(), r.uint()
-	p.logged = r.byte() == 1
+	flags := r.byte()
+	p.logged = flags&wasLogged != 0
+	if flags&hasBoxes != 0 {
+		p.Boxes = r.boxes()
+	}
 	return p
+}
+
+func (r *reader) boxes() []Box {
+	n := r.uint()
+	if n > MaxBoxes {
+		r.fail()
+		return nil
+	}
+	out := make([]Box, 0, n)
+	for range n {
+		x := Box{Class: r.string(), Score: r.float()}
+		for k := range x.At {
+			x.At[k] = r.float()
+		}
+		out = append(out, x)
+	}
+	return out
 }
 
 func decodeEntry(b []byte) ([]*Prediction, error) {

@@ -22,9 +22,14 @@ func TestDependence(t *testing.T) {
 		}
 		return out
 	}
-	for stay, want := range map[float64]float64{.5: 1, .8: 4, .9: 9} {
-		if got := Dependence(chain(stay)); got < .85*want || got > 1.3*want {
-			t.Errorf("stays %v: design effect %.2f, want %.0f", stay, got, want)
+	for _, c := range []struct{ stay, want float64 }{{.5, 1}, {.8, 4}, {.9, 9}} {
+		list := chain(c.stay)
+		if got := designEffect(list); got < .85*c.want || got > 1.2*c.want {
+			t.Errorf("stays %v: design effect %.2f, want %.0f", c.stay, got, c.want)
+		}
+		// Ten pieces say it with a standard deviation of about half.
+		if got := wander(list); got > 2.5*c.want {
+			t.Errorf("stays %v: pieces differ by %.2f, want about %.0f", c.stay, got, c.want)
 		}
 	}
 	var wandering []string

@@ -328,6 +328,12 @@ func (j *Joiner) named(model string, l record.Label) record.Label {
 		}
 		slices.Sort(l.Classes)
 	}
+	if l.Boxes != nil {
+		l.Boxes = slices.Clone(l.Boxes)
+		for i := range l.Boxes {
+			l.Boxes[i].Class = j.s.Class(model, l.Boxes[i].Class)
+		}
+	}
 	if l.Votes != nil {
 		l.Votes = slices.Clone(l.Votes)
 		for i := range l.Votes {

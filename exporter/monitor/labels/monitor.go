@@ -251,7 +251,7 @@ func (m *Monitor) match(p *Prediction, l *record.Label, at, now time.Time) {
 	if m.s.Wrong != nil && p.Class != "" && l.Class != "" && l.Class != p.Class {
 		m.s.Wrong(p, l.Class)
 	}
-	o := performance.Outcome{Seq: p.seq, Predicted: p.Class, Classes: p.Classes, Multi: p.Classes != nil, Value: p.Value, Confidence: p.Confidence, Scores: p.Scores, Slices: p.Slices, Others: p.Others, At: p.Time, Known: at}
+	o := performance.Outcome{Seq: p.seq, Predicted: p.Class, Classes: p.Classes, Multi: p.Classes != nil, Found: p.Boxes, Detects: p.Boxes != nil, Value: p.Value, Confidence: p.Confidence, Scores: p.Scores, Slices: p.Slices, Others: p.Others, At: p.Time, Known: at}
 	o.Label(l)
 	m.st.Next = max(m.st.Next, p.seq+1)
 	m.keep(o)

@@ -12,6 +12,7 @@ package labels
 import (
 	"time"
 
+	driftperformance "github.com/gnomon-dev/gnomon/driftlib/performance"
 	"github.com/gnomon-dev/gnomon/exporter/record"
 )
 
@@ -34,6 +35,13 @@ func Outcomes() []Outcome { return []Outcome{Matched, Added, Corrected, Duplicat
 // maxScores is the most probabilities that are kept with a prediction.
 const maxScores = 32
 
+// MaxBoxes is the most boxes that are kept with a prediction, those with the
+// highest scores.
+const MaxBoxes = 100
+
+// Box is an object that was found.
+type Box = driftperformance.Box
+
 // Prediction waits for its label, and afterwards for corrections.
 type Prediction struct {
 	ID         string
@@ -42,6 +50,7 @@ type Prediction struct {
 	Time       time.Time
 	Class      string   // empty where the answer is a value or several labels
 	Classes    []string // of a multi-label answer, sorted; nil otherwise
+	Boxes      []Box    // of a detector, at most MaxBoxes; nil otherwise
 	Value      float64  // NaN for classes
 	Confidence float64  // NaN where unknown
 	Scores     []float32

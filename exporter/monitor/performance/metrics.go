@@ -25,7 +25,7 @@ type Options struct {
 // Metrics are all metrics that the outcomes allow, by name. Those that are
 // undefined are there, with the reason.
 func Metrics(list []*Outcome, o Options) map[string]result.Metric {
-	var classes, numbers, labels []*Outcome
+	var classes, numbers, labels, images []*Outcome
 	for _, x := range list {
 		switch x.Kind() {
 		case Class:
@@ -34,10 +34,14 @@ func Metrics(list []*Outcome, o Options) map[string]result.Metric {
 			numbers = append(numbers, x)
 		case MultiLabel:
 			labels = append(labels, x)
+		case Boxes:
+			images = append(images, x)
 		}
 	}
 	m := metrics{}
 	switch {
+	case len(images) > 0:
+		m.detection(images)
 	case len(labels) > 0:
 		m.multiLabel(labels)
 	case len(classes) > 0:
@@ -224,6 +228,18 @@ func (m metrics) regression(list []*Outcome) {
 	}
 	r, err := performance.Regress(actual, predicted)
 	for name, v := range map[string]performance.Metric{"mae": r.MAE, "rmse": r.RMSE, "mape": r.MAPE, "median_ae": r.MedianAE, "bias": r.Bias, "r2": r.R2} {
+		m.try(name, v, err)
+	}
+}
+
+// detection: precision, recall and F1 of boxes, and COCO's average precision.
+func (m metrics) detection(list []*Outcome) {
+	images := make([]performance.Image, len(list))
+	for i, x := range list {
+		images[i] = performance.Image{Found: x.Found, Objects: x.Objects}
+	}
+	d, err := performance.Detect(images)
+	for name, v := range map[string]performance.Metric{"precision": d.Precision, "recall": d.Recall, "f1": d.F1, "map_50": d.AP50, "map_50_95": d.AP} {
 		m.try(name, v, err)
 	}
 }

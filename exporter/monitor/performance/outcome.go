@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gnomon-dev/gnomon/driftlib/performance"
 	"github.com/gnomon-dev/gnomon/exporter/record"
 )
 
@@ -30,7 +31,10 @@ type Outcome struct {
 	ActualValue  float64
 	ActualLabels []string
 	ActualMulti  bool
-	Boxes        bool // the truth is boxes, which are not compared here
+	Found        []performance.Box // by a detector
+	Detects      bool              // the answer is Found, also where nothing was
+	Objects      []performance.Box // the truth, of a detector
+	Boxes        bool              // the truth is Objects, also where there is none
 	Weight       float64
 	KPI          map[string]float64
 
@@ -42,6 +46,10 @@ type Outcome struct {
 func (o *Outcome) Label(l *record.Label) {
 	o.Truth, o.Actual, o.ActualValue, o.ActualLabels, o.Weight, o.KPI = l.Truth(), l.Class, math.NaN(), l.Classes, 1, l.KPI
 	o.ActualMulti, o.Boxes = l.Classes != nil, l.Boxes != nil
+	o.Objects = nil
+	for _, b := range l.Boxes {
+		o.Objects = append(o.Objects, performance.Box{Class: b.Class, At: b.Box})
+	}
 	if l.Value != nil {
 		o.ActualValue = *l.Value
 	}
@@ -59,6 +67,7 @@ const (
 	Class
 	Number
 	MultiLabel
+	Boxes
 )
 
 // Kind says how prediction and truth are compared.
@@ -68,6 +77,8 @@ func (o *Outcome) Kind() Kind {
 		return None
 	case o.Multi && o.ActualMulti:
 		return MultiLabel
+	case o.Detects && o.Boxes:
+		return Boxes
 	case o.Predicted != "" && o.Actual != "":
 		return Class
 	case !math.IsNaN(o.Value) && !math.IsNaN(o.ActualValue):

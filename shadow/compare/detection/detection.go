@@ -43,6 +43,7 @@ func (k Kind) Decision() string {
 type box struct {
 	x1, y1, x2, y2 float64
 	class          float64
+	score          float64
 }
 
 // Read counts the boxes.
@@ -51,7 +52,11 @@ func (k Kind) Read(outputs []tensor.Tensor) (compare.Prediction, error) {
 	if err != nil {
 		return compare.Prediction{}, err
 	}
-	return compare.Prediction{Class: -1, Confidence: math.NaN(), Value: float64(len(boxes))}, nil
+	p := compare.Prediction{Class: -1, Confidence: math.NaN(), Value: float64(len(boxes)), Boxes: []compare.Box{}}
+	for _, b := range boxes {
+		p.Boxes = append(p.Boxes, compare.Box{Class: int(b.class), Score: b.score, At: [4]float64{b.x1, b.y1, b.x2, b.y2}})
+	}
+	return p, nil
 }
 
 // Compare matches the boxes.
@@ -128,9 +133,9 @@ func (k Kind) add(to []box, c []float64, score, class float64) []box {
 	if !(score >= k.o.Threshold) {
 		return to
 	}
-	b := box{c[0], c[1], c[2], c[3], class}
+	b := box{c[0], c[1], c[2], c[3], class, score}
 	if k.o.Centres {
-		b = box{c[0] - c[2]/2, c[1] - c[3]/2, c[0] + c[2]/2, c[1] + c[3]/2, class}
+		b = box{c[0] - c[2]/2, c[1] - c[3]/2, c[0] + c[2]/2, c[1] + c[3]/2, class, score}
 	}
 	return append(to, b)
 }
@@ -164,7 +169,7 @@ func (k Kind) matched(a, b []box) int {
 // iou is the area of the intersection over that of the union; 1 for the same
 // box, also without an area.
 func iou(a, b box) float64 {
-	if a == b {
+	if a.x1 == b.x1 && a.y1 == b.y1 && a.x2 == b.x2 && a.y2 == b.y2 {
 		return 1
 	}
 	w := min(a.x2, b.x2) - max(a.x1, b.x1)

@@ -36,7 +36,7 @@ function flow(p: Performance): HTMLElement {
 }
 
 // The metrics that a person looks at first; the API has all of them.
-const shown = ["accuracy", "balanced_accuracy", "precision", "recall", "f1", "macro_f1", "roc_auc", "log_loss", "mae", "rmse", "r2", "subset_accuracy", "micro_f1"];
+const shown = ["accuracy", "balanced_accuracy", "precision", "recall", "f1", "macro_f1", "roc_auc", "log_loss", "mae", "rmse", "r2", "subset_accuracy", "micro_f1", "map_50", "map_50_95"];
 
 function windows(title: string, list: Window[]): HTMLElement | undefined {
   const kpis = [...new Set(list.flatMap((w) => Object.keys(w.metrics)).filter((n) => n.startsWith("kpi_")))].sort();
