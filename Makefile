@@ -8,7 +8,7 @@ export CGO_CFLAGS ?= -g -O2 -Wno-deprecated-declarations
 # Modules of their own, so that their many dependencies stay out of gnomon's.
 MODULES := grafana-plugin dashboards
 
-.PHONY: help deps build run page browser screenshots tools stack alerts-replay plugin plugin-test plugin-look plugin-compatible plugin-package rules rules-mutation rules-formats test test-statistics test-gpu lint bench crash fuzz clean servers real test-mlflow check-examples
+.PHONY: help deps build run page browser screenshots tools stack alerts-replay plugin plugin-test plugin-look plugin-compatible plugin-package rules rules-mutation rules-formats test test-statistics test-gpu test-peers lint bench crash fuzz clean servers real test-mlflow check-examples
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -133,6 +133,9 @@ bench: deps ## run the benchmarks
 bench-peers: build ## measure gnomon against scipy, Evidently, NannyML and river, interleaved; installs them into .cache/peers (SKIP without python)
 	$(GO) build -trimpath -o bin/peers ./driftlib/peers
 	@driftlib/peers/install.sh && { command -v python3 >/dev/null || exit 0; python3 driftlib/peers/bench.py . $(BENCH_PEERS); }
+
+test-peers: ## hold the convention of Evidently to the installed tool (make bench-peers installs it; SKIP without)
+	GNOMON_TEST_PEERS=1 $(GO) test -count=1 -v -run TestReal ./driftlib/convention
 
 fuzz: ## run every fuzz target for FUZZTIME (default 20s)
 	@for pkg in $$($(GO) list ./...); do \
