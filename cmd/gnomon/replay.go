@@ -13,6 +13,7 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/inferencelog"
 	"github.com/gnomon-dev/gnomon/exporter/offline"
 	"github.com/gnomon-dev/gnomon/exporter/tap/file"
+	"github.com/gnomon-dev/gnomon/shadow"
 	"github.com/gnomon-dev/gnomon/shadow/adapt"
 	"github.com/gnomon-dev/gnomon/shadow/compare"
 	"github.com/gnomon-dev/gnomon/shadow/compare/kinds"
@@ -29,12 +30,13 @@ type replayFlags struct {
 	batch, bins                              int
 	out                                      *output
 	cost                                     costFlags
+	source                                   sourceFlags
 }
 
 func registerReplay(app *kingpin.Application) runner {
 	f := &replayFlags{}
 	c := app.Command("replay", "Run recorded traffic on a model: does it answer as the recorded one did, is it right, how fast is it?")
-	c.Flag("model", "The .onnx file.").Required().StringVar(&f.model)
+	c.Flag("model", "The model: an .onnx file, a folder in Triton's or KServe's layout, an https:// URL, models:/NAME@ALIAS or models:/NAME/VERSION.").Required().StringVar(&f.model)
 	c.Flag("requests", "Recorded traffic: JSON Lines, plain or gzip, - for standard input; or an inference log, a folder or a .parquet file of it.").Required().StringVar(&f.requests)
 	c.Flag("identity", "File with the identity that an encrypted inference log is read with.").StringVar(&f.identity)
 	c.Flag("provider", "Execution providers in the order of preference, comma-separated.").Default("cpu").StringVar(&f.provider)
@@ -47,6 +49,7 @@ func registerReplay(app *kingpin.Application) runner {
 	c.Flag("tolerance", "Relative difference up to which two values agree.").Default("0.001").Float64Var(&f.tolerance)
 	c.Flag("ece-bins", "Bins of the calibration errors.").Default("15").IntVar(&f.bins)
 	c.Flag("onnxruntime.library", "Path of the ONNX Runtime library; found by itself where left out.").StringVar(&f.library)
+	f.source.register(c)
 	f.cost.register(c)
 	f.out = outputFlags(c)
 	return f.run
@@ -71,11 +74,7 @@ func (f *replayFlags) run(ctx context.Context, io streams) error {
 		return err
 	}
 	defer done()
-	model, err := onnx.Open(onnx.Settings{Library: f.library, Path: f.model, Providers: providers(f.provider), MaxBatch: f.batch})
-	if err != nil {
-		return err
-	}
-	engine, err := adapt.New(model, adapt.Settings{}) // half precision takes what single precision was asked
+	engine, err := f.load(ctx, f.model, true)
 	if err != nil {
 		return err
 	}
@@ -101,6 +100,23 @@ func (f *replayFlags) run(ctx context.Context, io streams) error {
 		err = fmt.Errorf("%w: %s", errTripped, strings.Join(failed, "; "))
 	}
 	return err
+}
+
+// load brings a model here and loads it.
+func (f *replayFlags) load(ctx context.Context, ref string, pinned bool) (shadow.Engine, error) {
+	found, err := f.source.find(ctx, ref, pinned)
+	if err != nil {
+		return nil, err
+	}
+	batch := f.batch
+	if most := found.Hints.MaxBatch; most > 0 {
+		batch = min(batch, most)
+	}
+	model, err := onnx.Open(onnx.Settings{Library: f.library, Path: found.Path, Digest: found.Digest, Providers: providers(f.provider), MaxBatch: batch})
+	if err != nil {
+		return nil, err
+	}
+	return adapt.New(model, adapt.Settings{}) // half precision takes what single precision was asked
 }
 
 // providers are named on the command line without options.

@@ -12,7 +12,6 @@ import (
 	"github.com/gnomon-dev/gnomon/exporter/offline"
 	"github.com/gnomon-dev/gnomon/exporter/replay"
 	"github.com/gnomon-dev/gnomon/shadow"
-	"github.com/gnomon-dev/gnomon/shadow/onnx"
 )
 
 // costFlags are those of gnomon replay --cost.
@@ -25,7 +24,7 @@ type costFlags struct {
 
 func (f *costFlags) register(c *kingpin.CmdClause) {
 	c.Flag("cost", "Price file: also say what the model costs against --against, saves and loses.").StringVar(&f.prices)
-	c.Flag("against", "The .onnx file that serves now, for --cost.").StringVar(&f.against)
+	c.Flag("against", "The model that serves now, as --model takes it, for --cost.").StringVar(&f.against)
 	c.Flag("cost-gpu", "Type of the GPU that both run on, as in the price file; cores alone are charged where left out.").StringVar(&f.gpu)
 	c.Flag("cost-at", "Day whose prices are in effect, such as 2026-07-01; today where left out.").StringVar(&f.at)
 	c.Flag("save", "Share of the cost that must be saved, for the decision.").Default("0.8").Float64Var(&f.save)
@@ -62,7 +61,7 @@ func (f *replayFlags) compareCost(ctx context.Context, candidate shadow.Engine, 
 			return nil, usageError{fmt.Errorf("--cost-at: %q is no day such as 2026-07-01", f.cost.at)}
 		}
 	}
-	primary, err := onnx.Open(onnx.Settings{Library: f.library, Path: f.cost.against, Providers: providers(f.provider), MaxBatch: f.batch})
+	primary, err := f.load(ctx, f.cost.against, false)
 	if err != nil {
 		return nil, fmt.Errorf("--against: %w", err)
 	}
