@@ -118,13 +118,18 @@ func (g *Generator) labelRecords() Group {
 func (g *Generator) servingRows() []row {
 	const failures = `outcome=~"model_error|infra_error"`
 	valid := `outcome!~"client_error|cancelled"`
+	failing := func(window, least string) string {
+		return "sum by ($K) (rate(gnomon_requests_total{" + failures + "}[" + window + "])) / (sum by ($K) (rate(gnomon_requests_total{" + valid + "}[" + window + "])) > 0) >= " + number(g.t.ServingFailureRatio) +
+			" and sum by ($K) (increase(gnomon_requests_total{" + failures + "}[" + window + "])) >= " + least
+	}
 	usual := "(sum by (model) (gnomon:requests:rate10m offset <7d>) or sum by (model) (gnomon:requests:rate10m offset <1d>))"
 	return []row{
 		{"ServingDown", "page", "availability", "fast", "serving",
-			"sum by ($K) (rate(gnomon_requests_total{" + failures + "}[<2m>])) / (sum by ($K) (rate(gnomon_requests_total{" + valid + "}[<2m>])) > 0) >= " + number(g.t.ServingFailureRatio) +
-				" and sum by ($K) (increase(gnomon_requests_total{" + failures + "}[<2m>])) >= 5",
+			// Little traffic: three in a row in 5m are evidence too, where one in a
+			// hundred fails as a rule (0.01 ^ 3).
+			failing("<2m>", "5") + "\nor " + failing("<5m>", "3"),
 			time.Minute, 2 * time.Minute, "{{ $labels.model }} is down",
-			"{{ $value | humanizePercentage }} of the answers of version {{ $labels.model_version }} in the last 2 minutes are failures of the server or of the model."},
+			"{{ $value | humanizePercentage }} of the answers of version {{ $labels.model_version }} in the last minutes (2, with little traffic 5) are failures of the server or of the model."},
 		{"ThroughputCollapse", "ticket", "availability", "slow", "traffic",
 			"(sum by (model) (gnomon:requests:rate10m) / (" + usual + " > " + number(g.t.ThroughputMin) + ") < " + number(g.t.ThroughputRatio) + ") * on (model) group_right () gnomon:model_serving:info",
 			15 * time.Minute, 15 * time.Minute, "{{ $labels.model }} gets far fewer requests than usual",
