@@ -255,7 +255,7 @@ func (p Panel) hues() []string {
 		return nil
 	}
 	for _, t := range p.Targets {
-		for _, many := range []string{"feature", "class", "kind", "reason", "outcome", "shadow", "slice", "component"} {
+		for _, many := range []string{"feature", "class", "kind", "reason", "outcome", "shadow", "slice", "component", "process"} {
 			if strings.Contains(t.Legend, "{{"+many+"}}") {
 				return nil
 			}

@@ -11,7 +11,7 @@ func debug() Board {
 			{Title: "How has $feature changed?", Panels: []Panel{bars(), barsOfRange(), binsOverTime(), heatmapOfRange()}},
 			{Title: "Where is the model wrong?", Panels: []Panel{confusionMatrix(), confusionOfRange(), reliability(), reliabilityOfRange(), calibrationTrend()}},
 			{Title: "How good is it, slice by slice?", Panels: []Panel{sliceTable(), sliceTrend(), estimateTrend(), shadowAccuracy()}},
-			{Title: "What do the experiments say?", Panels: []Panel{experimentsOfRange(), experimentTable(12), experimentDelta()}},
+			{Title: "What do the experiments say?", Panels: []Panel{experimentsOfRange(), experimentsPlain(), experimentDelta()}},
 			{Title: "Are there unusual inputs, does the model look elsewhere?", Panels: []Panel{unusualInputs(), suspectAlarms(), attributions(), attributionDrift()}},
 			{Title: "What happened?", Panels: []Panel{shadowTable(), objectives(), eventLog(), labelState(), predictedClasses()}},
 			{Title: "The shadows inside", Panels: []Panel{disagreement(8), outputDifference(), shadowLag(), shadowWork(), shadowRestarts(), shadowStart(), shadowReloads()}},

@@ -1,5 +1,7 @@
 package board
 
+import "github.com/grafana/grafana-foundation-sdk/go/dashboard"
+
 // What is being tried out, and what the decision rests on.
 
 const (
@@ -21,7 +23,7 @@ func experimentTable(w uint32) Panel {
 	const group = "(model, experiment, kpi)"
 	of := func(metric string) string { return "avg by " + group + " (" + m(metric) + ")" }
 	columns := []struct{ ref, name, expr string }{
-		{"A", "Treatment less control", of("gnomon_experiment_delta")},
+		{"A", "Difference", of("gnomon_experiment_delta")},
 		{"B", "At least", of("gnomon_experiment_delta_lower")},
 		{"C", "At most", of("gnomon_experiment_delta_upper")},
 		{"D", "Margin", of("gnomon_experiment_margin")},
@@ -29,7 +31,7 @@ func experimentTable(w uint32) Panel {
 		{"F", "Decision", of("gnomon_experiment_delta") + " * 0 + on (model, experiment) group_left () " + decisionExpr()},
 	}
 	p := Panel{Kind: "table", Title: "Experiments", W: w, H: 7, Unit: "short", NoValue: noExperiment,
-		Description: "Canary, A/B and shadow, a row a key figure, with its 95 % confidence sequence: it holds however often one looks. Promote: certainly not worse than by the margin; roll back: certainly worse; hold: neither yet.",
+		Description: "Canary, A/B and shadow, a row a key figure: treatment less control, with its 95 % confidence sequence, which holds however often one looks. Promote: certainly not worse than by the margin; roll back: certainly worse; hold: neither yet.",
 	}
 	rename, order := map[string]string{"model": "Model", "experiment": "Experiment", "kpi": "Figure"}, []string{"model", "experiment", "Value #F", "kpi"}
 	for _, c := range columns {
@@ -43,7 +45,14 @@ func experimentTable(w uint32) Panel {
 	decision := cell("none", steps(neutral, 1, blue, 2, red))
 	decision["mappings"] = words(said{"hold", neutral}, said{"promote", blue}, said{"roll back", red})
 	p.Overrides = []Override{named("Decision", decision), named("Records", map[string]any{"unit": "short", "decimals": 0}),
-		{Pattern: "^(Treatment less control|At least|At most|Margin)$", Set: map[string]any{"unit": "none", "decimals": 4}}}
+		{Pattern: "^(Difference|At least|At most|Margin)$", Set: map[string]any{"unit": "none", "decimals": 4}}}
+	return p
+}
+
+// experimentsPlain is for where gnomon's own data source is not.
+func experimentsPlain() Panel {
+	p := experimentTable(12)
+	p.Only, p.H = Prometheus, 8
 	return p
 }
 
@@ -63,10 +72,11 @@ func experimentDelta() Panel {
 
 // experimentsOfRange is the same from gnomon's data source, in words.
 func experimentsOfRange() Panel {
-	return Panel{Kind: "table", Title: "What the experiments say", W: 24, H: 5, Unit: "none", Only: Gnomon, NoValue: noExperiment,
+	return Panel{Kind: "table", Title: "What the experiments say", W: 12, H: 8, Unit: "none", Only: Gnomon, NoValue: noExperiment,
 		Description: "Each key figure of each experiment at the end of the range, with its 95 % confidence sequence and the decision in words.",
 		Targets:     []Target{{Gnomon: map[string]any{"queryType": "experiments", "format": "table", "model": "$model", "modelVersion": "$model_version"}}},
-		Overrides:   []Override{named("says", wrapped()), {Pattern: "^(control|treatment|delta|lower|upper|margin)$", Set: map[string]any{"decimals": 4}}},
+		Transform:   []dashboard.DataTransformerConfig{columns(map[string]string{"experiment": "Experiment", "kpi": "Figure", "decision": "Decision", "delta": "Difference", "lower": "At least", "upper": "At most", "margin": "Margin", "says": "Which says"}, "model", "model_version", "control", "treatment", "records_control", "records_treatment")},
+		Overrides:   []Override{named("Which says", wrapped()), {Pattern: "^(Difference|At least|At most|Margin)$", Set: map[string]any{"decimals": 4}}},
 	}
 }
 
@@ -146,7 +156,7 @@ func suspectAlarms() Panel {
 
 func attributions() Panel {
 	const group = "(model, part)"
-	return Panel{Kind: "barchart", Title: "What the answers rest on", W: 12, H: 9, Unit: "percentunit", NoValue: noExplanation,
+	return Panel{Kind: "barchart", Title: "What the answers rest on", W: 12, H: 6, Unit: "percentunit", NoValue: noExplanation,
 		Description: "Share of each part of the input (a column, a patch of an image) in what decides the answers, beside the reference's: mean fall of the score when it is replaced by the reference's median. The largest twelve.",
 		Targets: []Target{
 			{Expr: "max by " + group + " (" + m("gnomon_reference_attribution_ratio") + ") and topk(12, max by " + group + " (" + m("gnomon_attribution_ratio") + "))", Table: true},
@@ -160,7 +170,7 @@ func attributions() Panel {
 const noExplanation = "too few records are explained yet, or explanations are off"
 
 func attributionDrift() Panel {
-	return Panel{Kind: "timeseries", Title: "Attribution drift", W: 12, H: 9, Unit: "none", Min: ptr(0.), NoValue: noExplanation,
+	return Panel{Kind: "timeseries", Title: "Attribution drift", W: 12, H: 6, Unit: "none", Min: ptr(0.), NoValue: noExplanation,
 		Description: "Jensen-Shannon distance, base 2, of what the answers rest on now from what they rested on in the reference: 0 the same, 1 nothing in common.",
 		Targets:     []Target{{Expr: "max by (model, model_version) (" + m("gnomon_attribution_js_distance") + ")", Legend: "{{model}} {{model_version}}"}},
 		Custom:      softly(.2),
