@@ -282,3 +282,39 @@ func TestLabelsThatDrift(t *testing.T) {
 		})
 	}
 }
+
+// TestPhishing: pages in the order in which they were collected. The last ones
+// are of another kind: the model is right less often, as sure as ever, and as
+// many pages are phishing; only labels show it. In any other order nothing is
+// said.
+func TestPhishing(t *testing.T) {
+	d := load(t, "phishing.csv.gz", "target", "1", nil, 3000)
+	for _, c := range []struct {
+		name  string
+		falls bool
+	}{{"as collected", true}, {"shuffled", false}} {
+		t.Run(c.name, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(1, 1))
+			order := between(0, len(d.rows), 1)
+			if !c.falls {
+				rng.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+			}
+			rows, truth := d.pick(order[:3000])
+			m := fit(rows, truth)
+			rows, truth = d.pick(order[3000:6000])
+			w, err := newWatch(m, rows, truth, start(), 14*day, 2000)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, i := range order[6000:] {
+				w.see(m.score(d.rows[i]), d.truth[i], time.Duration(rng.ExpFloat64()*float64(6*time.Hour)))
+				w.advance(2 * time.Minute)
+			}
+			p := w.result()
+			if w.alarmed > 0 != c.falls || p.LabelDrift.Drifted || p.Estimate.Fallen || p.Estimate.Valid == c.falls {
+				t.Errorf("alarm after %d, %s, estimate fallen %v, valid %v", w.alarmed, p.LabelDrift.Reason, p.Estimate.Fallen, p.Estimate.Valid)
+			}
+			t.Logf("%d predictions, reference %.3f, accuracy %.3f, estimated %.3f, alarm after %d; %s", w.n, *p.Baseline, p.Accuracy.Value, *p.Estimate.Accuracy.Value, w.alarmed, p.LabelDrift.Reason)
+		})
+	}
+}
