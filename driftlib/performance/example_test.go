@@ -77,3 +77,8 @@ func ExampleDetect() {
 	fmt.Printf("precision %.2f, recall %.2f, AP50 %.2f, AP %.2f\n", d.Precision.Value, d.Recall.Value, d.AP50.Value, d.AP.Value)
 	// Output: precision 0.50, recall 1.00, AP50 1.00, AP 0.90
 }
+
+func ExampleIoU() {
+	fmt.Printf("%.4f\n", performance.IoU([4]float64{0, 0, 10, 10}, [4]float64{5, 0, 15, 10})) // 50 of 150
+	// Output: 0.3333
+}
