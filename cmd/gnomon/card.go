@@ -19,15 +19,33 @@ import (
 
 // cardFlags are the flags of gnomon card.
 type cardFlags struct {
-	url, model, version, config, format, output string
+	watchedFlags
+	config, format, output string
+}
+
+// watchedFlags name a model that a running gnomon watches.
+type watchedFlags struct{ url, model, version string }
+
+func (f *watchedFlags) register(c *kingpin.CmdClause) {
+	c.Flag("url", "Where that gnomon's pages are.").Default("http://127.0.0.1:9464").StringVar(&f.url)
+	c.Flag("model", "The model; may be left out where only one is watched.").StringVar(&f.model)
+	c.Flag("model-version", "Its version; the first where left out.").StringVar(&f.version)
+}
+
+// ask is that model as it is now, and the gnomon that says so.
+func (f *watchedFlags) ask(ctx context.Context) (result.Model, result.Build, error) {
+	var status result.Snapshot
+	if err := getJSON(ctx, f.url, "api/v1/status", &status); err != nil {
+		return result.Model{}, result.Build{}, err
+	}
+	m, err := f.find(status.Models)
+	return m, status.Build, err
 }
 
 func registerCard(app *kingpin.Application) runner {
 	f := &cardFlags{}
 	c := app.Command("card", "Write the model card of a model that a running gnomon watches.")
-	c.Flag("url", "Where that gnomon's pages are.").Default("http://127.0.0.1:9464").StringVar(&f.url)
-	c.Flag("model", "The model; may be left out where only one is watched.").StringVar(&f.model)
-	c.Flag("model-version", "Its version; the first where left out.").StringVar(&f.version)
+	f.register(c)
 	c.Flag("config", "Configuration file, for what the owner says (models[].card).").StringVar(&f.config)
 	c.Flag("format", "markdown or json.").Default("markdown").EnumVar(&f.format, "markdown", "json")
 	c.Flag("output", "File to write to; - is standard output.").Default("-").StringVar(&f.output)
@@ -35,11 +53,7 @@ func registerCard(app *kingpin.Application) runner {
 }
 
 func (f *cardFlags) run(ctx context.Context, io streams) error {
-	var status result.Snapshot
-	if err := getJSON(ctx, f.url, "api/v1/status", &status); err != nil {
-		return err
-	}
-	m, err := f.find(status.Models)
+	m, build, err := f.ask(ctx)
 	if err != nil {
 		return err
 	}
@@ -56,7 +70,7 @@ func (f *cardFlags) run(ctx context.Context, io streams) error {
 			}
 		}
 	}
-	document := card.New(m, statement, shadows, status.Build, time.Now())
+	document := card.New(m, statement, shadows, build, time.Now())
 	var b bytes.Buffer
 	if f.format == "json" {
 		enc := json.NewEncoder(&b)
@@ -71,7 +85,7 @@ func (f *cardFlags) run(ctx context.Context, io streams) error {
 	return writeFile(f.output, b.Bytes(), io)
 }
 
-func (f *cardFlags) find(models []result.Model) (result.Model, error) {
+func (f *watchedFlags) find(models []result.Model) (result.Model, error) {
 	names := []string{}
 	for _, m := range models {
 		if (f.model == "" && len(models) == 1 || m.Name == f.model) && (f.version == "" || m.Version == f.version) {

@@ -15,7 +15,8 @@ import (
 
 // gateFlags are the flags of gnomon gate.
 type gateFlags struct {
-	url, model, version, experiment, format, wait string
+	watchedFlags
+	experiment, format, wait string
 }
 
 // decision is what gnomon gate answers.
@@ -29,9 +30,7 @@ type decision struct {
 func registerGate(app *kingpin.Application) runner {
 	f := &gateFlags{}
 	c := app.Command("gate", "Say of a model that a running gnomon watches: promote, hold or roll back; exit with 3 unless it is promote.")
-	c.Flag("url", "Where that gnomon's pages are.").Default("http://127.0.0.1:9464").StringVar(&f.url)
-	c.Flag("model", "The model; may be left out where only one is watched.").StringVar(&f.model)
-	c.Flag("model-version", "Its version; the first where left out.").StringVar(&f.version)
+	f.register(c)
 	c.Flag("experiment", "Only this experiment; all where left out.").StringVar(&f.experiment)
 	c.Flag("wait", "How long to wait for a decision other than hold, such as 30m.").Default("0s").StringVar(&f.wait)
 	c.Flag("format", "text or json.").Default("text").EnumVar(&f.format, "text", "json")
@@ -45,7 +44,11 @@ func (f *gateFlags) run(ctx context.Context, io streams) error {
 	}
 	deadline := time.Now().Add(time.Duration(wait))
 	for {
-		d, err := f.ask(ctx)
+		m, _, err := f.ask(ctx)
+		if err != nil {
+			return err
+		}
+		d, err := decide(m, f.experiment)
 		if err != nil {
 			return err
 		}
@@ -58,18 +61,6 @@ func (f *gateFlags) run(ctx context.Context, io streams) error {
 		case <-time.After(min(5*time.Second, time.Until(deadline)+time.Millisecond)):
 		}
 	}
-}
-
-func (f *gateFlags) ask(ctx context.Context) (decision, error) {
-	var status result.Snapshot
-	if err := getJSON(ctx, f.url, "api/v1/status", &status); err != nil {
-		return decision{}, err
-	}
-	m, err := (&cardFlags{model: f.model, version: f.version}).find(status.Models)
-	if err != nil {
-		return decision{}, err
-	}
-	return decide(m, f.experiment)
 }
 
 // decide puts the experiments and the verdict together: what is critical rolls

@@ -4,6 +4,7 @@
 package card
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"io"
@@ -138,15 +139,7 @@ func (c *Card) decisive(a *result.Attributions) {
 	for _, p := range a.Parts {
 		c.Decisive = append(c.Decisive, Decisive{p.Part, p.Current})
 	}
-	slices.SortStableFunc(c.Decisive, func(a, b Decisive) int {
-		switch {
-		case a.Share > b.Share:
-			return -1
-		case a.Share < b.Share:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(c.Decisive, func(a, b Decisive) int { return cmp.Compare(b.Share, a.Share) })
 	c.Decisive = c.Decisive[:min(len(c.Decisive), mostDecisive)]
 }
 

@@ -5,7 +5,6 @@
 package traffic
 
 import (
-	"strconv"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -179,7 +178,7 @@ func (t *Traffic) Request(d record.Done) {
 	m, s := t.lookup(d.Model, d.Tap, d.Outcome)
 	s.outcomes[d.Outcome].Inc()
 	seconds := d.Latency.Seconds()
-	if id := traceID(d.TraceParent); id != "" {
+	if id := record.TraceID(d.TraceParent); id != "" {
 		s.duration.(prometheus.ExemplarObserver).ObserveWithExemplar(seconds, prometheus.Labels{"trace_id": id})
 	} else {
 		s.duration.Observe(seconds)
@@ -188,18 +187,6 @@ func (t *Traffic) Request(d record.Done) {
 	if t.done != nil {
 		t.done(d, m.version)
 	}
-}
-
-// traceID is the trace's id of a W3C traceparent: version-id-parent-flags.
-func traceID(traceparent string) string {
-	if len(traceparent) < 55 || traceparent[2] != '-' || traceparent[35] != '-' {
-		return ""
-	}
-	id := traceparent[3:35]
-	if _, err := strconv.ParseUint(id[:16], 16, 64); err != nil {
-		return ""
-	}
-	return id
 }
 
 // Sampled counts a request that was queued.

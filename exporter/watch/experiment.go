@@ -2,7 +2,6 @@ package watch
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -124,7 +123,7 @@ func (s *Spec) compare(e config.Experiment, control, treatment []experiment.Obse
 	out.Exposures = [2]uint64{s.exposures.of(e.Name + "/" + out.Control), s.exposures.of(e.Name + "/" + out.Treatment)}
 	if len(e.Shares) == 2 {
 		p, mismatched := experiment.Shares([2]int{int(out.Exposures[0]), int(out.Exposures[1])}, [2]float64{e.Shares[0], e.Shares[1]})
-		out.Shares, out.Mismatched = known(p), mismatched
+		out.Shares, out.Mismatched = result.Known(p), mismatched
 	}
 	out.Decision = experiment.Together(all, out.Mismatched)
 	var words []string
@@ -139,14 +138,6 @@ func (s *Spec) compare(e config.Experiment, control, treatment []experiment.Obse
 }
 
 func described(r experiment.Result) result.ExperimentFigure {
-	return result.ExperimentFigure{KPI: r.KPI, Control: known(r.ControlMean), Treatment: known(r.TreatmentMean), N: [2]int{r.Control, r.Treatment},
-		Delta: known(r.Delta), Lower: known(r.Low), Upper: known(r.High), PValue: r.PValue, Margin: r.Margin, Decision: r.Decision, Words: r.Words}
-}
-
-// known is a finite number, else nil.
-func known(v float64) *float64 {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return nil
-	}
-	return &v
+	return result.ExperimentFigure{KPI: r.KPI, Control: result.Known(r.ControlMean), Treatment: result.Known(r.TreatmentMean), N: [2]int{r.Control, r.Treatment},
+		Delta: result.Known(r.Delta), Lower: result.Known(r.Low), Upper: result.Known(r.High), PValue: r.PValue, Margin: r.Margin, Decision: r.Decision, Words: r.Words}
 }

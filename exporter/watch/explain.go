@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math"
@@ -194,13 +195,7 @@ func (s *Spec) worded(x explain.Explanation) result.Explanation {
 		out.Attributions = append(out.Attributions, result.Attribution{Part: a.Part, Value: a.Value})
 	}
 	slices.SortStableFunc(out.Attributions, func(a, b result.Attribution) int {
-		switch d := math.Abs(b.Value) - math.Abs(a.Value); {
-		case d > 0:
-			return 1
-		case d < 0:
-			return -1
-		}
-		return 0
+		return cmp.Compare(math.Abs(b.Value), math.Abs(a.Value))
 	})
 	return out
 }
@@ -208,13 +203,7 @@ func (s *Spec) worded(x explain.Explanation) result.Explanation {
 // Explain explains one of the worst records now. Errors: ErrNoRecord,
 // explain.ErrExplain, and the engine's.
 func (s *Set) Explain(ctx context.Context, name, version, id string) (result.Explanation, error) {
-	for _, m := range s.list() {
-		m.mu.Lock()
-		v := m.version
-		m.mu.Unlock()
-		if m.spec.Config.Name != name || (version != "" && v != version) {
-			continue
-		}
+	for _, m := range s.versions(name, version) {
 		r, ok := m.worst.Find(id)
 		if !ok {
 			continue

@@ -2,8 +2,8 @@ package watch
 
 import (
 	"fmt"
+	"iter"
 	"math"
-	"strings"
 	"time"
 
 	"github.com/gnomon-dev/gnomon/exporter/feature"
@@ -137,7 +137,7 @@ func (m *Model) answer(p *compare.Prediction) string {
 }
 
 func (m *Model) keep(o *record.Observation, reason worst.Reason, score float64, words string) {
-	r := worst.Record{ID: o.ID, TraceID: traceID(o.TraceParent), Time: o.Time, Reason: reason, Score: score, Predicted: m.answer(o.Primary), Confidence: math.NaN(), Words: words, Inputs: clone(o.Inputs)}
+	r := worst.Record{ID: o.ID, TraceID: record.TraceID(o.TraceParent), Time: o.Time, Reason: reason, Score: score, Predicted: m.answer(o.Primary), Confidence: math.NaN(), Words: words, Inputs: clone(o.Inputs)}
 	if o.Primary != nil {
 		r.Confidence = o.Primary.Confidence
 	}
@@ -148,15 +148,6 @@ func (m *Model) keep(o *record.Observation, reason worst.Reason, score float64, 
 		}
 	}
 	m.worst.Offer(r)
-}
-
-// traceID is the trace's id in a traceparent header.
-func traceID(parent string) string {
-	parts := strings.Split(parent, "-")
-	if len(parts) != 4 || len(parts[1]) != 32 {
-		return ""
-	}
-	return parts[1]
 }
 
 // clone copies inputs out of the capture that lent them; too large ones are
@@ -194,18 +185,27 @@ func (m *Model) suspects() []result.Suspect {
 // Worst lists a model's worst records, by reason ("" for all).
 func (s *Set) Worst(name, version, reason string, limit int) []result.Record {
 	out := []result.Record{}
-	for _, m := range s.list() {
-		m.mu.Lock()
-		v := m.version
-		m.mu.Unlock()
-		if m.spec.Config.Name != name || (version != "" && v != version) {
-			continue
-		}
+	for v, m := range s.versions(name, version) {
 		for _, r := range m.worst.List(worst.Reason(reason), limit) {
 			out = append(out, m.described(r, v))
 		}
 	}
 	return out
+}
+
+// versions are the monitors of a model, with the version that each is of; ""
+// asks for all.
+func (s *Set) versions(name, version string) iter.Seq2[string, *Model] {
+	return func(yield func(string, *Model) bool) {
+		for _, m := range s.list() {
+			m.mu.Lock()
+			v := m.version
+			m.mu.Unlock()
+			if m.spec.Config.Name == name && (version == "" || v == version) && !yield(v, m) {
+				return
+			}
+		}
+	}
 }
 
 func (m *Model) described(r worst.Record, version string) result.Record {

@@ -2,7 +2,6 @@ package labels
 
 import (
 	"cmp"
-	"math"
 	"slices"
 
 	"github.com/gnomon-dev/gnomon/driftlib/performance"
@@ -107,14 +106,7 @@ func metric(v performance.Metric) result.Metric {
 	if !v.Defined() {
 		return result.Metric{Undefined: v.Undefined}
 	}
-	return result.Metric{Value: finite(v.Value), Lower: finite(v.Lower), Upper: finite(v.Upper), N: v.N}
-}
-
-func finite(v float64) *float64 {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return nil
-	}
-	return &v
+	return result.Metric{Value: result.Known(v.Value), Lower: result.Known(v.Lower), Upper: result.Known(v.Upper), N: v.N}
 }
 
 // fleiss is Fleiss' kappa, (P - P_e) / (1 - P_e), in the form for items of
@@ -152,8 +144,8 @@ func fleiss(items []item) (kappa, agreement result.Metric) {
 	if chance >= 1 {
 		return result.Metric{Undefined: "only one class was named: agreement by chance is certain"}, agreement
 	}
-	beyond := func(v float64) *float64 { return finite(max((v-chance)/(1-chance), -1)) }
-	return result.Metric{Value: beyond(p.Value), Lower: beyond(p.Lower), Upper: finite(min(*orZero(beyond(p.Upper)), 1)), N: p.N}, agreement
+	beyond := func(v float64) *float64 { return result.Known(max((v-chance)/(1-chance), -1)) }
+	return result.Metric{Value: beyond(p.Value), Lower: beyond(p.Lower), Upper: result.Known(min(*orZero(beyond(p.Upper)), 1)), N: p.N}, agreement
 }
 
 func orZero(v *float64) *float64 {

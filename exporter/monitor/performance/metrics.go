@@ -61,7 +61,7 @@ func (m metrics) set(name string, v performance.Metric) {
 		return
 	}
 	out := result.Metric{N: v.N}
-	out.Value, out.Lower, out.Upper = finite(v.Value), finite(v.Lower), finite(v.Upper)
+	out.Value, out.Lower, out.Upper = result.Known(v.Value), result.Known(v.Lower), result.Known(v.Upper)
 	if out.Value == nil {
 		out = result.Metric{Undefined: "not a finite number"}
 	}
@@ -74,13 +74,6 @@ func (m metrics) try(name string, v performance.Metric, err error) {
 		v = performance.Metric{Undefined: err.Error()}
 	}
 	m.set(name, v)
-}
-
-func finite(v float64) *float64 {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return nil
-	}
-	return &v
 }
 
 func (m metrics) classification(list []*Outcome, o Options) {
